@@ -1,0 +1,37 @@
+/* account.h - one merchant account as the core sees it: filled by the glue from the
+ * configuration, const afterwards.
+ */
+#ifndef WXPAY_ACCOUNT_H
+#define WXPAY_ACCOUNT_H
+
+#include <apr_time.h>
+#include "secret.h"
+#include "sign.h"
+
+typedef struct wxpay_account_t {
+    const char *site;   /* public URL without a slash at its end; the owner of orders */
+    const char *appid;
+    const char *mch_id;
+    const char *sub_appid;  /* NULL unless service-provider mode */
+    const char *sub_mch_id; /* NULL unless service-provider mode */
+    const wxpay_secret_t *key; /* API v2 key, 32 bytes */
+    wxpay_sign_e sign_type;    /* what we send */
+    const char *notify_url;    /* absolute, no query; NULL when the site has no notify path */
+    const char *server_ip;     /* spbill_create_ip of NATIVE orders: this server's address */
+    const char *gateway[2];    /* base URLs; [1] may be NULL */
+    const char *gateway_ca_file; /* NULL: the system's */
+    apr_interval_time_t gateway_timeout; /* per host, whole call */
+    apr_interval_time_t gateway_connect_timeout;
+    apr_interval_time_t order_ttl;
+    int deliver_orphans; /* WxPayOrphans Deliver */
+    int has_deliver_to;  /* somebody wants order.paid events */
+} wxpay_account_t;
+
+/* Signature types a message may carry when nothing else is known about its order: HMAC configured
+ * refuses MD5 (no downgrade), MD5 configured takes both. Bit set for wxpay_sign_verify(). */
+unsigned wxpay_account_sign_allowed(const wxpay_account_t *account);
+
+/* Longest time one call can take over all hosts. */
+apr_interval_time_t wxpay_account_deadline(const wxpay_account_t *account);
+
+#endif

@@ -1,0 +1,63 @@
+/* notice.h - what arrives at the notify endpoint, verified and typed; protocol-neutral towards
+ * flow, so that API v3 can arrive at the same path later.
+ *
+ * Source: protocol dossier, sections 6 and 11 (order of verification), design 3.5.
+ * Threads: pure function; xml is shared.
+ */
+#ifndef WXPAY_NOTICE_H
+#define WXPAY_NOTICE_H
+
+#include <apr_pools.h>
+#include <apr_time.h>
+#include "account.h"
+#include "error.h"
+#include "fields.h"
+#include "xml.h"
+
+typedef enum wxpay_notice_e {
+    WXPAY_NOTICE_PAYMENT,
+    WXPAY_NOTICE_NOTPAID, /* authentic, but return_code or result_code is not SUCCESS */
+    WXPAY_NOTICE_REFUND   /* req_info decrypted with our key; proves little: ask refundquery */
+} wxpay_notice_e;
+
+typedef struct wxpay_notice_t {
+    wxpay_notice_e kind;
+    wxpay_sign_e sign_type; /* 0 for refunds */
+    const char *mch_id;
+    const char *gateway_no; /* the wire's out_trade_no; may be NULL for NOTPAID */
+    const char *transaction_id;
+    apr_int64_t total_fee; /* fen */
+    const char *fee_type;  /* never NULL: absent means "CNY" */
+    const char *trade_type;
+    const char *openid; /* sub_openid where openid is absent */
+    const char *attach; /* NULL when absent or empty */
+    apr_time_t time_end; /* 0 when absent (NOTPAID) */
+    const char *err_code; /* NOTPAID */
+    /* refunds */
+    const char *out_refund_no;
+    const char *refund_id;
+    const char *refund_status;
+    apr_int64_t refund_fee;
+    const wxpay_fields_t *fields; /* everything received, or the decrypted refund */
+    const char *raw;              /* the body as received, for the journal */
+    apr_size_t raw_len;
+} wxpay_notice_t;
+
+/* Read one body. Order: size, NUL, UTF-8, XML, then for `req_info` decryption, else signature, then
+ * return_code/result_code present and spelt SUCCESS/FAIL, then appid, mch_id, sub_appid, sub_mch_id
+ * against the account (absent = not configured), then required members and digits, then values that
+ * could be re-cut. strings live in pool; raw points at body (not copied).
+ * Errors: WXPAY_EPARSE, WXPAY_ESIGN, WXPAY_EMISMATCH (all of them mean: refused). */
+wxpay_rc_e wxpay_notice_read(wxpay_xml_t *xml, const wxpay_account_t *account, const char *body,
+                             apr_size_t len, apr_pool_t *pool, wxpay_notice_t **notice,
+                             wxpay_error_t *err);
+
+/* A payment as an orderquery reply tells it (trade_state SUCCESS or REFUND), bound to the request
+ * already; same checks on members as above. Errors: WXPAY_EMISMATCH, WXPAY_EPARSE. */
+wxpay_rc_e wxpay_notice_from_query(const wxpay_fields_t *reply, const wxpay_account_t *account,
+                                   apr_pool_t *pool, wxpay_notice_t **notice, wxpay_error_t *err);
+
+/* The answer to the gateway in the compact CDATA form it understands (static text). */
+const char *wxpay_notice_answer(int success);
+
+#endif

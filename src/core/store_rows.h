@@ -1,0 +1,68 @@
+/* store_rows.h - typed rows: orders, attempts, events and notices <-> SQL. All statements of the
+ * state machine stand in store_rows.c.
+ *
+ * Every function runs inside a transaction (store.h). Records read are allocated in the pool given.
+ * Errors: WXPAY_ENOTFOUND for absent rows; WXPAY_ECONFLICT for a unique key that exists; those of
+ * wxpay_tx_exec/query.
+ */
+#ifndef WXPAY_STORE_ROWS_H
+#define WXPAY_STORE_ROWS_H
+
+#include "order.h"
+#include "store.h"
+
+wxpay_rc_e wxpay_row_order_insert(wxpay_tx_t *tx, const wxpay_order_t *order, wxpay_error_t *err);
+wxpay_rc_e wxpay_row_order_get(wxpay_tx_t *tx, const char *mch_id, const char *out_trade_no,
+                               apr_pool_t *pool, wxpay_order_t **order, wxpay_error_t *err);
+wxpay_rc_e wxpay_row_order_by_pay_id(wxpay_tx_t *tx, const char *pay_id, apr_pool_t *pool,
+                                     wxpay_order_t **order, wxpay_error_t *err);
+/* Write every member that may change, if the row still has state `was` and rev `order->rev`; the new
+ * rev is order->rev + 1 (set in the record too). The transition must be legal. Errors: WXPAY_ECONFLICT
+ * when the row moved on, WXPAY_EINTERNAL for an illegal transition. */
+wxpay_rc_e wxpay_row_order_update(wxpay_tx_t *tx, wxpay_order_t *order, wxpay_order_state_e was,
+                                  wxpay_error_t *err);
+
+wxpay_rc_e wxpay_row_attempt_insert(wxpay_tx_t *tx, const wxpay_attempt_t *attempt,
+                                    wxpay_error_t *err);
+wxpay_rc_e wxpay_row_attempt_get(wxpay_tx_t *tx, const char *mch_id, const char *gateway_no,
+                                 apr_pool_t *pool, wxpay_attempt_t **attempt, wxpay_error_t *err);
+/* All attempts of an order, oldest first. */
+wxpay_rc_e wxpay_row_attempts(wxpay_tx_t *tx, const char *mch_id, const char *out_trade_no,
+                              apr_pool_t *pool, wxpay_attempt_t ***attempts, int *count,
+                              wxpay_error_t *err);
+/* Write every member that may change, if the row still has state `was`. Same errors as orders. */
+wxpay_rc_e wxpay_row_attempt_update(wxpay_tx_t *tx, const wxpay_attempt_t *attempt,
+                                    wxpay_attempt_state_e was, wxpay_error_t *err);
+
+typedef struct wxpay_event_t {
+    const char *id;
+    const char *mch_id;
+    const char *out_trade_no;
+    const char *site;
+    const char *type; /* "order.paid", ... */
+    apr_time_t created_at;
+    const char *body;  /* JSON */
+    const char *state; /* "unwanted" or "pending" at birth */
+} wxpay_event_t;
+wxpay_rc_e wxpay_row_event_insert(wxpay_tx_t *tx, const wxpay_event_t *event, wxpay_error_t *err);
+
+typedef struct wxpay_journal_t {
+    const char *mch_id;
+    const char *ref; /* transaction_id, refund_id or gateway number */
+    const char *verdict;
+    const char *reason; /* "" or what differed */
+    const char *out_trade_no; /* "" if unknown */
+    const char *gateway_no;
+    const char *site;
+    apr_time_t at;
+    const char *body; /* of an authentic one; kept from the first only */
+    apr_size_t body_len;
+} wxpay_journal_t;
+/* First time: a row with count 1 (*first is 1); again: count + 1 and last_at. */
+wxpay_rc_e wxpay_row_notice_record(wxpay_tx_t *tx, const wxpay_journal_t *entry, int *first,
+                                   wxpay_error_t *err);
+/* Add `more` to the count of a paid notice's row; no row is no error. */
+wxpay_rc_e wxpay_row_notice_count(wxpay_tx_t *tx, const char *mch_id, const char *ref,
+                                  const char *verdict, int more, apr_time_t at, wxpay_error_t *err);
+
+#endif

@@ -1,0 +1,46 @@
+/* transport.h - one outbound HTTP POST, asynchronously. The engine is the real one; tests plug in a
+ * scripted one. */
+#ifndef WXPAY_TRANSPORT_H
+#define WXPAY_TRANSPORT_H
+
+#include <apr_pools.h>
+#include <apr_time.h>
+#include "error.h"
+
+typedef struct wxpay_http_request_t {
+    const char *url;
+    const char *content_type;
+    const char *body;
+    apr_size_t body_len;
+    const char *ca_file;  /* NULL: the system's CAs */
+    apr_interval_time_t timeout;         /* whole exchange */
+    apr_interval_time_t connect_timeout; /* resolve, connect and TLS */
+    apr_size_t max_reply; /* bytes; more is an error */
+} wxpay_http_request_t;
+
+typedef struct wxpay_http_reply_t {
+    int status;          /* 0: no reply */
+    const char *body;    /* NUL-terminated; valid during the callback only */
+    apr_size_t body_len;
+    const char *request_id; /* the gateway's Request-ID header, "" if none */
+    apr_time_t date;        /* its Date header, 0 if none */
+    int sent;               /* 0: certainly nothing of the request left this host */
+    apr_interval_time_t elapsed;
+    const char *host;       /* host:port asked, for the log */
+} wxpay_http_reply_t;
+
+/* Called exactly once per accepted request, on the transport's thread: must not block for long.
+ * err->code is WXPAY_OK when a complete reply of any status arrived, else WXPAY_ENET (AMBIGUOUS
+ * unless reply->sent is 0). Not called any more once the transport is being stopped. */
+typedef void wxpay_http_done_fn(void *baton, const wxpay_http_reply_t *reply,
+                                const wxpay_error_t *err);
+
+typedef struct wxpay_transport_t {
+    /* Queue a request. Its strings must live until `done`. Any thread.
+     * Errors: WXPAY_EBUSY (queue full, or stopping; RETRY; done is not called), WXPAY_EINTERNAL. */
+    wxpay_rc_e (*submit)(void *impl, const wxpay_http_request_t *request,
+                         wxpay_http_done_fn *done, void *baton, wxpay_error_t *err);
+    void *impl;
+} wxpay_transport_t;
+
+#endif
