@@ -66,7 +66,7 @@ $(BUILD)/gen/page_%.h: src/core/page.%
 
 UNIT_SRC   = $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN   = $(UNIT_SRC:%.c=$(BUILD)/%)
-UNIT_HELP  = $(wildcard tests/unit/support.c)
+UNIT_HELP  = $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(UNIT_HELP) $(CORE_LIB)
 	@mkdir -p $(@D)

@@ -6,6 +6,7 @@
 #ifndef WXPAY_API_H
 #define WXPAY_API_H
 
+#include <stdatomic.h>
 #include <apr_pools.h>
 #include <apr_time.h>
 #include "account.h"
@@ -29,10 +30,20 @@ typedef enum wxpay_trade_state_e {
     WXPAY_TRADE_CLOSED  /* also REVOKED */
 } wxpay_trade_state_e;
 
+/* A call never waits longer for its turn in the transport, over all hosts. */
+#define WXPAY_API_QUEUE_WAIT apr_time_from_sec(5)
+
+/* What the calls of a process learn from each other. Zeroed at first; lock-free. */
+typedef struct wxpay_api_memory_t {
+    _Atomic apr_time_t avoid_until; /* the first host could not be reached: begin with the backup */
+    atomic_int skew_warned;
+} wxpay_api_memory_t;
+
 typedef struct wxpay_api_t {
     const wxpay_transport_t *transport;
     wxpay_xml_t *xml;
     const wxpay_log_t *log;
+    wxpay_api_memory_t *memory; /* NULL: every call stands alone */
 } wxpay_api_t;
 
 typedef struct wxpay_api_result_t {
@@ -40,7 +51,8 @@ typedef struct wxpay_api_result_t {
      * WXPAY_EGATEWAY: err.err_code names the refusal: signed result_code FAIL, or the unsigned return_code FAIL
      *   (then AMBIGUOUS is set and err_code is "": it proves nothing). RETRY for SYSTEMERROR and rate limits.
      * WXPAY_ENET / WXPAY_EPARSE / WXPAY_ESIGN / WXPAY_EMISMATCH: no believable reply; AMBIGUOUS unless
-     *   nothing was sent to any host. */
+     *   nothing was sent to any host.
+     * WXPAY_EBUSY: no turn within WXPAY_API_QUEUE_WAIT; nothing was sent, RETRY. */
     wxpay_error_t err;
     const wxpay_fields_t *fields; /* verified reply; NULL unless OK or a signed refusal */
     const char *prepay_id; /* unifiedorder */
@@ -53,7 +65,8 @@ typedef struct wxpay_api_result_t {
 /* Called once, on the transport's thread; result lives in the call's pool. */
 typedef void wxpay_api_done_fn(void *baton, const wxpay_api_result_t *result);
 
-/* Start an exchange. params: the complete request but nonce_str and sign; both are added here, the
+/* Start an exchange. params: the complete request but nonce_str and sign; both are added here (the
+ * type of the signature is that of its sign_type, MD5 without one), and the
  * same bytes go to the backup host when the first gives no HTTP 200 in time (all v2 calls we make are idempotent per
  * number: dossier 1.1). pool: the call's own pool, used from the transport's thread until done
  * returns; nobody else may allocate from it meanwhile. account must outlive the call.

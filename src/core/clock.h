@@ -19,7 +19,8 @@ wxpay_rc_e wxpay_clock_parse_beijing(const char *text, apr_size_t len, apr_time_
                                      wxpay_error_t *err);
 
 void wxpay_clock_rfc3339(apr_time_t t, char out[WXPAY_RFC3339_SIZE]); /* UTC, seconds */
-/* Full date-time with 'Z' or an offset; fractions are cut. Errors: WXPAY_EINPUT. */
+/* Full date-time with 'Z' or an offset, years 2000-2199; fractions are cut, a leap second is
+ * refused. Errors: WXPAY_EINPUT. */
 wxpay_rc_e wxpay_clock_parse_rfc3339(const char *text, apr_size_t len, apr_time_t *t,
                                      wxpay_error_t *err);
 

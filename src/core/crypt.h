@@ -12,6 +12,18 @@
 #define WXPAY_MD5_LEN 16
 #define WXPAY_SHA256_LEN 32
 
+/* A message in pieces, so that nobody has to join them (and a key) in memory first. */
+typedef struct wxpay_crypt_part_t {
+    const void *data;
+    apr_size_t len;
+} wxpay_crypt_part_t;
+
+wxpay_rc_e wxpay_crypt_md5_parts(const wxpay_crypt_part_t *parts, int count,
+                                 unsigned char out[WXPAY_MD5_LEN], wxpay_error_t *err);
+wxpay_rc_e wxpay_crypt_hmac_sha256_parts(const void *key, apr_size_t key_len,
+                                         const wxpay_crypt_part_t *parts, int count,
+                                         unsigned char out[WXPAY_SHA256_LEN], wxpay_error_t *err);
+
 wxpay_rc_e wxpay_crypt_md5(const void *data, apr_size_t len, unsigned char out[WXPAY_MD5_LEN],
                            wxpay_error_t *err);
 wxpay_rc_e wxpay_crypt_hmac_sha256(const void *key, apr_size_t key_len, const void *data,
@@ -23,7 +35,8 @@ wxpay_rc_e wxpay_crypt_hkdf_sha256(const void *key, apr_size_t key_len, const ch
 wxpay_rc_e wxpay_crypt_random(void *out, apr_size_t len, wxpay_error_t *err);
 
 /* AES-256-ECB with PKCS#7, as in refund notifications (protocol dossier, section 11). The padding
- * is checked in full. Errors: WXPAY_EPARSE for anything that does not decrypt. out is pool memory, NUL-terminated. */
+ * is checked in full. Errors: WXPAY_EPARSE for anything that does not decrypt. out is pool memory,
+ * NUL-terminated. */
 wxpay_rc_e wxpay_crypt_aes256_ecb_decrypt(apr_pool_t *pool, const unsigned char key[32],
                                           const void *data, apr_size_t len, char **out,
                                           apr_size_t *out_len, wxpay_error_t *err);

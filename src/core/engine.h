@@ -5,13 +5,15 @@
  * NOSIGNAL, no proxy from the environment, size caps, error buffer. libcurl's silent resend on a
  * dead kept connection is harmless: every v2 call is idempotent per order number.
  * Threads: created in a child process after fork; the thread starts at first use and blocks all
- * signals. stop() takes no lock a request may hold for long (prefork runs it in a signal handler).
+ * signals. Submitting takes no lock but for that first start, and stop() takes none at all (prefork
+ * runs it in a signal handler).
+ * The caller has run curl_global_init() before anything here is used: the glue once in the parent,
+ * a test in main().
  */
 #ifndef WXPAY_ENGINE_H
 #define WXPAY_ENGINE_H
 
 #include <apr_pools.h>
-#include "log.h"
 #include "transport.h"
 
 typedef struct wxpay_engine_t wxpay_engine_t;
@@ -20,7 +22,6 @@ typedef struct wxpay_engine_options_t {
     int max_calls;     /* under way at once; further ones queue */
     int max_queued;    /* beyond this submit answers WXPAY_EBUSY at once */
     const char *user_agent;
-    const wxpay_log_t *log;
 } wxpay_engine_options_t;
 
 typedef struct wxpay_engine_stats_t {
@@ -30,7 +31,8 @@ typedef struct wxpay_engine_stats_t {
     apr_uint32_t queued;
 } wxpay_engine_stats_t;
 
-/* No thread yet. options are copied. Lives in pool; stop() first. Errors: WXPAY_EINTERNAL. */
+/* No thread yet. options are copied. Lives in pool; stop() first, else destroying the pool stops it.
+ * Errors: WXPAY_EINTERNAL. */
 wxpay_rc_e wxpay_engine_create(apr_pool_t *pool, const wxpay_engine_options_t *options,
                                wxpay_engine_t **engine, wxpay_error_t *err);
 const wxpay_transport_t *wxpay_engine_transport(wxpay_engine_t *engine);

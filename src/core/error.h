@@ -15,7 +15,7 @@ typedef enum wxpay_rc_e {
     WXPAY_ESIGN,     /* signature missing or wrong: nothing in the message may be believed */
     WXPAY_EMISMATCH, /* authentic, but not ours or not the answer to our request */
     WXPAY_EGATEWAY,  /* the gateway's definite, signed refusal; error.err_code names it */
-    WXPAY_ENET,      /* no usable answer; WXPAY_ERR_AMBIGUOUS says whether the call may have taken effect */
+    WXPAY_ENET,      /* no usable answer; WXPAY_ERR_AMBIGUOUS: the call may have taken effect */
     WXPAY_EBUSY,     /* no place or no lock in time; nothing was done, unless AMBIGUOUS */
     WXPAY_ENOTFOUND, /* no such thing */
     WXPAY_ECONFLICT, /* known, but with other facts or in a state that forbids it */
@@ -47,6 +47,11 @@ wxpay_rc_e wxpay_error_set(wxpay_error_t *err, wxpay_rc_e code, const char *step
 /* WXPAY_EINPUT about one named field. Same rules as wxpay_error_set. */
 wxpay_rc_e wxpay_error_field(wxpay_error_t *err, const char *step, const char *field,
                              const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Any other code about one named field. Same rules as wxpay_error_set. */
+wxpay_rc_e wxpay_error_named(wxpay_error_t *err, wxpay_rc_e code, const char *step,
+                             const char *field, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* Stable lower-case name of a code ("input", "sign", ...), for logs and JSON. Never NULL. */
 const char *wxpay_rc_name(wxpay_rc_e code);

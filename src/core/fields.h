@@ -46,6 +46,11 @@ wxpay_rc_e wxpay_fields_add_int(wxpay_fields_t *fields, const char *name, apr_in
 const char *wxpay_fields_get(const wxpay_fields_t *fields, const char *name);
 const wxpay_field_t *wxpay_fields_find(const wxpay_fields_t *fields, const char *name);
 
+/* The fields that take part in a v2 signature (all but `sign` and empty ones), names in byte order,
+ * as pointers into the bag. Returns how many. */
+int wxpay_fields_signed(const wxpay_fields_t *fields,
+                        const wxpay_field_t *sorted[WXPAY_FIELDS_MAX]);
+
 /* The v2 string to sign, without the key: every field but `sign` with a non-empty value, names in
  * byte order, name=value joined by '&'. Errors: WXPAY_EPARSE when out's maximum is exceeded. */
 wxpay_rc_e wxpay_fields_canonical(const wxpay_fields_t *fields, wxpay_buf_t *out,
@@ -60,8 +65,8 @@ int wxpay_fields_recuttable(const char *value, apr_size_t len, const char **name
 int wxpay_fields_utf8(const char *text, apr_size_t len, int max_seq);
 
 /* application/x-www-form-urlencoded -> fields, strict: names once, valid percent-encoding, UTF-8
- * (any plane: later checks name the field), no NUL. Errors: WXPAY_EPARSE, err->field names the member
- * when known. */
+ * (any plane: later checks name the field), no NUL. Errors: WXPAY_EPARSE, err->field names the
+ * member when known. */
 wxpay_rc_e wxpay_fields_parse_form(apr_pool_t *pool, const char *text, apr_size_t len,
                                    wxpay_fields_t **fields, wxpay_error_t *err);
 

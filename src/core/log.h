@@ -17,7 +17,7 @@ typedef enum wxpay_log_level_e {
 } wxpay_log_level_e;
 
 typedef struct wxpay_log_t {
-    /* Does the sink want this level? NULL means yes. Asked first, so that nothing is formatted for nobody. */
+    /* Does the sink want this level? NULL means yes. Asked before anything is formatted. */
     int (*wants)(void *baton, wxpay_log_level_e level);
     /* One line, no newline at its end, control characters already replaced. */
     void (*write)(void *baton, wxpay_log_level_e level, const char *line);

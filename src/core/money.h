@@ -8,7 +8,8 @@
 #include <apr_pools.h>
 #include "error.h"
 
-#define WXPAY_MONEY_MAX_FEN APR_INT64_C(10000000000) /* 100 million yuan: beyond any real order, far from overflow */
+/* 100 million yuan: beyond any real order, far from overflow */
+#define WXPAY_MONEY_MAX_FEN APR_INT64_C(10000000000)
 
 /* Canonical decimal digits as on the wire: no sign, no leading zero (except "0"), no blanks,
  * 0..WXPAY_MONEY_MAX_FEN. Errors: WXPAY_EINPUT. */

@@ -46,14 +46,17 @@ typedef struct wxpay_notice_t {
 /* Read one body. Order: size, NUL, UTF-8, XML, then for `req_info` decryption, else signature, then
  * return_code/result_code present and spelt SUCCESS/FAIL, then appid, mch_id, sub_appid, sub_mch_id
  * against the account (absent = not configured), then required members and digits, then values that
- * could be re-cut. strings live in pool; raw points at body (not copied).
+ * could be re-cut. Strings live in pool; raw points at body (not copied). A refund's outer document
+ * is unsigned: of it only return_code, appid, mch_id and sub_* are compared, and none of it is kept.
  * Errors: WXPAY_EPARSE, WXPAY_ESIGN, WXPAY_EMISMATCH (all of them mean: refused). */
 wxpay_rc_e wxpay_notice_read(wxpay_xml_t *xml, const wxpay_account_t *account, const char *body,
                              apr_size_t len, apr_pool_t *pool, wxpay_notice_t **notice,
                              wxpay_error_t *err);
 
 /* A payment as an orderquery reply tells it (trade_state SUCCESS or REFUND), bound to the request
- * already; same checks on members as above. Errors: WXPAY_EMISMATCH, WXPAY_EPARSE. */
+ * already; same checks on members as above, but time_end may be absent. raw is NULL. The notice
+ * refers to reply, which must live as long.
+ * Errors: WXPAY_EMISMATCH, WXPAY_EPARSE, WXPAY_ESIGN (a value that could be re-cut). */
 wxpay_rc_e wxpay_notice_from_query(const wxpay_fields_t *reply, const wxpay_account_t *account,
                                    apr_pool_t *pool, wxpay_notice_t **notice, wxpay_error_t *err);
 

@@ -78,12 +78,14 @@ static const unsigned order_table[] = {
 };
 
 static const unsigned attempt_table[] = {
-    [WXPAY_ATTEMPT_RESERVED] = TO(ATTEMPT_SENT),
-    [WXPAY_ATTEMPT_SENT] = TO(ATTEMPT_OPEN) | TO(ATTEMPT_FAILED) | TO(ATTEMPT_PAID),
-    [WXPAY_ATTEMPT_OPEN] = TO(ATTEMPT_CLOSING) | TO(ATTEMPT_PAID),
+    [WXPAY_ATTEMPT_RESERVED] = TO(ATTEMPT_SENT) | TO(ATTEMPT_CLOSED), /* taken back unsent */
+    /* SENT may be ambiguous for good: it is closed, or found closed by a query, like an OPEN one */
+    [WXPAY_ATTEMPT_SENT] = TO(ATTEMPT_OPEN) | TO(ATTEMPT_FAILED) | TO(ATTEMPT_CLOSING)
+                           | TO(ATTEMPT_CLOSED) | TO(ATTEMPT_PAID),
+    [WXPAY_ATTEMPT_OPEN] = TO(ATTEMPT_CLOSING) | TO(ATTEMPT_CLOSED) | TO(ATTEMPT_PAID),
     [WXPAY_ATTEMPT_CLOSING] = TO(ATTEMPT_CLOSED) | TO(ATTEMPT_PAID),
     [WXPAY_ATTEMPT_CLOSED] = TO(ATTEMPT_PAID),
-    [WXPAY_ATTEMPT_FAILED] = TO(ATTEMPT_PAID),
+    [WXPAY_ATTEMPT_FAILED] = TO(ATTEMPT_CLOSED) | TO(ATTEMPT_PAID), /* as a query finds it */
     [WXPAY_ATTEMPT_PAID] = 0,
 };
 

@@ -100,7 +100,7 @@ typedef struct wxpay_attempt_t {
     const char *client_ip; /* spbill_create_ip sent */
     wxpay_sign_e sign_type; /* what its notification must use */
     wxpay_attempt_state_e state;
-    const char *params; /* JSON object: the complete request but nonce_str and sign, for identical repeats */
+    const char *params; /* JSON: the complete request but nonce_str and sign, for exact repeats */
     const char *prepay_id;
     const char *code_url;
     const char *mweb_url;
@@ -146,6 +146,10 @@ wxpay_rc_e wxpay_order_from_fields(const wxpay_fields_t *fields, const wxpay_acc
 /* A number a site may use: 1-32 of [0-9A-Za-z_|*-], not ending in '*<digits>', not "w*..." + 26
  * characters (our own form). Errors: WXPAY_EINPUT, field out_trade_no. */
 wxpay_rc_e wxpay_order_check_number(const char *number, apr_size_t len, wxpay_error_t *err);
+
+/* time_expire as a site may write it: Beijing yyyyMMddHHmmss like the wire, or RFC 3339.
+ * Errors: WXPAY_EINPUT. */
+wxpay_rc_e wxpay_order_parse_expiry(const char *text, apr_time_t *t, wxpay_error_t *err);
 
 /* 1 if both say the same facts; else 0 and *field names the first that differs (static text).
  * trade_type and spbill_create_ip count only if both give them; a product_id equal to out_trade_no

@@ -6,13 +6,16 @@
 #include "json.h"
 #include "order.h"
 
-/* {"out_trade_no","state","total_fee","fee_type","body","attach","trade_type","pay_url","code_url",
- * "prepay_id","transaction_id","openid","time_end","expires_at","late","flags":[...],
- * "attempts":[{"gateway_no","trade_type","state","transaction_id"}],...}; absent members left out,
- * amounts integers, times RFC 3339, `late` only when true, flags always (may be []). trade_type,
- * code_url, prepay_id, mweb_url come from the newest live attempt (OPEN), else the asked-for trade_type.
- * code_url/prepay_id are left out when older than 2 h at `now` or the order is not payable any more.
- * An order in state PAID with refunds shows REFUNDED or PARTIALLY_REFUNDED.
+/* {"out_trade_no","state","total_fee","fee_type","body","attach","trade_type","code_url",
+ * "prepay_id","mweb_url","pay_url","transaction_id","openid","time_end","expires_at","late",
+ * "refunded_fee","flags":[...],
+ * "attempts":[{"gateway_no","trade_type","state","transaction_id","err_code"}]}; absent members
+ * left out, amounts integers, times RFC 3339, `late` only when true. flags, always there, names
+ * what a person should know: "quarantined", "overpaid", "attach_differs", "closing". trade_type is
+ * the paid attempt's, else that of the newest live one (OPEN), else the asked-for one; code_url,
+ * prepay_id, mweb_url come from the live one and are left out when older than 2 h at `now` or when
+ * the order is not payable any more. An order in state PAID with refunds shows REFUNDED or
+ * PARTIALLY_REFUNDED.
  * pay_url may be NULL (no checkout path). attempts may be NULL when count is 0. */
 json_t *wxpay_order_json(apr_pool_t *pool, const wxpay_order_t *order,
                          const wxpay_attempt_t *const *attempts, int count, const char *pay_url,

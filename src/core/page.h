@@ -41,10 +41,12 @@ typedef struct wxpay_page_view_t {
     const char *title;        /* the order's body */
     apr_int64_t total_fee;    /* fen */
     const char *svg;          /* PAYABLE: made by wxpay_qr_svg */
-    const char *return_url;   /* PAID/EXPIRED/CLOSED: where "continue"/"back" leads, or NULL */
+    const char *return_url;   /* back to the shop, on any page, or NULL; anything but http(s)://
+                                 or /path is left out */
     const char *transaction_id; /* PAID */
     const char *err_code;     /* DOWN: in small print, or NULL */
     apr_time_t now;           /* the server's clock: the countdown is counted from it, not from the buyer's */
+    apr_time_t created_at;    /* 0 unknown; the countdown is quiet until the last quarter of its time */
     apr_time_t expires_at;
     apr_time_t retry_at;      /* BLOCKED: when it goes on by itself; 0 unknown */
     apr_time_t paid_at;
@@ -58,12 +60,12 @@ const char *wxpay_page_name(wxpay_page_e page);
 /* "zh-CN,en;q=0.8" -> language; zh-CN where it says nothing we know. */
 wxpay_lang_e wxpay_page_lang(const char *accept_language);
 
-/* HTML in pool. Errors: WXPAY_EINTERNAL when it would exceed 64 KiB. */
+/* HTML in pool; its <main> bears id, data-page (wxpay_page_name) and data-rev, by which the script
+ * knows when to fetch the page again. Errors: WXPAY_EINTERNAL when it would exceed 64 KiB. */
 wxpay_rc_e wxpay_page_render(apr_pool_t *pool, const wxpay_page_view_t *view, const char **html,
                              apr_size_t *len, wxpay_error_t *err);
 
-/* The Content-Security-Policy for a page with this nonce. form_action may name one more origin
- * (return_url's) or be NULL. */
+/* The Content-Security-Policy for a page with this nonce (base64url characters). */
 const char *wxpay_page_csp(apr_pool_t *pool, const char *nonce);
 
 #endif

@@ -16,10 +16,11 @@ wxpay_secret_t *wxpay_secret_create(apr_pool_t *pool, const void *bytes, apr_siz
 
 apr_size_t wxpay_secret_len(const wxpay_secret_t *secret);
 
-/* For digest functions only: the bytes, valid as long as the secret. Never hand them to a formatter. */
+/* For digest functions only: the bytes, valid as long as the secret. Never for a formatter. */
 const unsigned char *wxpay_secret_bytes(const wxpay_secret_t *secret);
 
-/* 1 if text is exactly the secret. Time depends on the length of text only. An empty secret equals nothing. */
+/* 1 if text is exactly the secret. Time depends on the length of text only. An empty secret equals
+ * nothing. */
 int wxpay_secret_equals(const wxpay_secret_t *secret, const char *text, apr_size_t len);
 
 /* 1 if both memory areas of len bytes are equal; constant time. */

@@ -14,9 +14,14 @@
 #include "error.h"
 
 typedef struct wxpay_store_t wxpay_store_t;
-typedef struct wxpay_tx_t wxpay_tx_t; /* a transaction or a read snapshot; valid inside the work only */
+typedef struct wxpay_tx_t wxpay_tx_t; /* a transaction or read snapshot; valid inside the work only */
 
-typedef enum wxpay_value_e { WXPAY_VALUE_NULL, WXPAY_VALUE_INT, WXPAY_VALUE_TEXT, WXPAY_VALUE_BLOB } wxpay_value_e;
+typedef enum wxpay_value_e {
+    WXPAY_VALUE_NULL,
+    WXPAY_VALUE_INT,
+    WXPAY_VALUE_TEXT,
+    WXPAY_VALUE_BLOB
+} wxpay_value_e;
 typedef struct wxpay_value_t {
     wxpay_value_e type;
     apr_int64_t i;
@@ -30,7 +35,8 @@ typedef int wxpay_row_fn(void *baton, const wxpay_value_t *values, int count);
 /* Run one statement. sql is a string constant of store_schema.c/store_rows.c: drivers cache
  * prepared statements by its address. Parameters are '?' in order.
  * exec: *affected rows (may be NULL). Errors: WXPAY_ECONFLICT (a unique key exists already: nothing
- * changed, the transaction goes on), WXPAY_ESTORE, WXPAY_EBUSY. */
+ * changed, the transaction goes on), WXPAY_ESTORE, WXPAY_EBUSY, WXPAY_EINTERNAL (the statement
+ * itself is wrong, or writes inside a read). */
 wxpay_rc_e wxpay_tx_exec(wxpay_tx_t *tx, const char *sql, const wxpay_value_t *params, int count,
                          int *affected, wxpay_error_t *err);
 wxpay_rc_e wxpay_tx_query(wxpay_tx_t *tx, const char *sql, const wxpay_value_t *params, int count,
@@ -38,33 +44,40 @@ wxpay_rc_e wxpay_tx_query(wxpay_tx_t *tx, const char *sql, const wxpay_value_t *
 
 /* The work. Any code but WXPAY_OK rolls back what it did. It may run on another thread, touches only
  * memory of its job (or const memory that outlives it), and never blocks on anything else. It may be
- * run again from the start when its whole group had to be rolled back: it must not keep results of a first run. */
+ * run again from the start when its whole group had to be rolled back: it must not keep results of
+ * a first run. */
 typedef wxpay_rc_e wxpay_work_fn(wxpay_tx_t *tx, void *baton, apr_pool_t *pool,
                                  wxpay_error_t *err);
 
 typedef struct wxpay_job_t wxpay_job_t;
-/* After commit or failure, on the writer's thread (or the caller's, inline). */
+/* After commit or failure, on the writer's thread (or the caller's, inline). It may submit further
+ * jobs, but must not wait for one. err is cleared on WXPAY_OK. */
 typedef void wxpay_job_done_fn(void *baton, wxpay_rc_e rc, const wxpay_error_t *err);
 
 /* A job has a pool of its own (baton and all it points to belong there), and is freed when both its
- * creator and the store have let go. */
+ * creator and the store have let go. One job goes to the store once. create never returns NULL (out
+ * of memory ends the process, as everywhere in httpd). */
 wxpay_job_t *wxpay_job_create(void);
 apr_pool_t *wxpay_job_pool(wxpay_job_t *job);
 void wxpay_job_release(wxpay_job_t *job);
 
-/* Do it and wait at most `wait` for the commit. Errors: those of the work; WXPAY_ESTORE;
+/* Do it and wait at most `wait` for the commit. Errors: those of the work; WXPAY_ESTORE (with
+ * AMBIGUOUS if the disk failed in the middle of the commit: it may be there or not);
  * WXPAY_EBUSY when not committed in time: without AMBIGUOUS it was withdrawn and will not happen,
  * with AMBIGUOUS it was under way and may still happen: then do not read the baton. */
 wxpay_rc_e wxpay_store_commit(wxpay_store_t *store, wxpay_job_t *job, wxpay_work_fn *work,
                               void *baton, apr_interval_time_t wait, wxpay_error_t *err);
-/* Do it and call done; never waits when the driver has a writer thread. The job's creator may release it at once
- * (done still runs with the job alive). Errors (done is not called): WXPAY_EBUSY, WXPAY_ESTORE. */
+/* Do it and call done; never waits when the driver has a writer thread. The job's creator may
+ * release it at once (done still runs with the job alive). Inline drivers have called done, whatever
+ * came of it, before this returns WXPAY_OK. Errors (done is not called): WXPAY_EBUSY, WXPAY_ESTORE. */
 wxpay_rc_e wxpay_store_submit(wxpay_store_t *store, wxpay_job_t *job, wxpay_work_fn *work,
                               wxpay_job_done_fn *done, void *baton, wxpay_error_t *err);
 /* Read in one snapshot, on the caller's thread. Writing inside is an error. */
 wxpay_rc_e wxpay_store_read(wxpay_store_t *store, wxpay_work_fn *work, void *baton,
                             apr_pool_t *pool, wxpay_error_t *err);
-/* End the writer thread after at most `wait`; what is queued and not committed was not acknowledged. */
+/* No new work from now on; the writer thread finishes what is queued, if that takes no longer than
+ * `wait`. What was not committed was not acknowledged. Without a writer thread it only sets a flag
+ * (it may be called from a signal handler). */
 void wxpay_store_stop(wxpay_store_t *store, apr_interval_time_t wait);
 
 typedef struct wxpay_store_stats_t {
@@ -74,7 +87,9 @@ typedef struct wxpay_store_stats_t {
 } wxpay_store_stats_t;
 void wxpay_store_stats(wxpay_store_t *store, wxpay_store_stats_t *stats);
 
-/* ---- what a driver provides ---- */
+/* ---- what a driver uses and provides ---- */
+void wxpay_job_hold(wxpay_job_t *job); /* one more wxpay_job_release() is due */
+
 typedef struct wxpay_store_driver_t {
     wxpay_rc_e (*exec)(wxpay_tx_t *tx, const char *sql, const wxpay_value_t *params, int count,
                        int *affected, wxpay_error_t *err);

@@ -4,7 +4,8 @@
 
 #define WXPAY_SCHEMA_VERSION 1
 
-/* Statements that lead from version `from` to from + 1, NULL-terminated. from 0 is the empty database. */
+/* Statements that lead from version `from` to from + 1, NULL-terminated; from 0 is the empty
+ * database. Each step writes its version into wxpay_meta itself. NULL if there is no such step. */
 const char *const *wxpay_schema_step(int from);
 
 #endif

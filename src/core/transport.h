@@ -15,6 +15,7 @@ typedef struct wxpay_http_request_t {
     const char *ca_file;  /* NULL: the system's CAs */
     apr_interval_time_t timeout;         /* whole exchange */
     apr_interval_time_t connect_timeout; /* resolve, connect and TLS */
+    apr_time_t start_by;  /* not begun by then for want of a place: WXPAY_EBUSY; 0: no limit */
     apr_size_t max_reply; /* bytes; more is an error */
 } wxpay_http_request_t;
 
@@ -30,14 +31,17 @@ typedef struct wxpay_http_reply_t {
 } wxpay_http_reply_t;
 
 /* Called exactly once per accepted request, on the transport's thread: must not block for long.
- * err->code is WXPAY_OK when a complete reply of any status arrived, else WXPAY_ENET (AMBIGUOUS
- * unless reply->sent is 0). Not called any more once the transport is being stopped. */
+ * err->code is WXPAY_OK when a complete reply of any status arrived, else WXPAY_ENET (RETRY;
+ * AMBIGUOUS unless reply->sent is 0), or WXPAY_EBUSY (RETRY) when start_by passed first, or
+ * WXPAY_EINTERNAL; nothing was sent then. Not called any more once the transport is being stopped.
+ * May submit further requests. */
 typedef void wxpay_http_done_fn(void *baton, const wxpay_http_reply_t *reply,
                                 const wxpay_error_t *err);
 
 typedef struct wxpay_transport_t {
     /* Queue a request. Its strings must live until `done`. Any thread.
-     * Errors: WXPAY_EBUSY (queue full, or stopping; RETRY; done is not called), WXPAY_EINTERNAL. */
+     * Errors (done is not called): WXPAY_EBUSY (queue full, or stopping; RETRY), WXPAY_EINPUT (an URL
+     * that is not https, nor http to a loopback host), WXPAY_EINTERNAL. */
     wxpay_rc_e (*submit)(void *impl, const wxpay_http_request_t *request,
                          wxpay_http_done_fn *done, void *baton, wxpay_error_t *err);
     void *impl;

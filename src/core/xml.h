@@ -4,7 +4,7 @@
  * instruction, nested or doubled element, attribute or namespace anywhere, text beside the fields,
  * a comment inside a value, NUL, bytes that are not UTF-8, a declared encoding other than UTF-8, a
  * size over the limit, anything not well-formed. Nothing is ever fetched or expanded.
- * Threads: a parser belongs to one thread at a time; take one from the pool of parsers and give it back.
+ * Threads: wxpay_xml_t may be used by any number of threads at once.
  * Source: protocol dossier, sections 1.4, 1.5, 6, 17 (traps 5, 6).
  */
 #ifndef WXPAY_XML_H
@@ -27,7 +27,10 @@ wxpay_xml_t *wxpay_xml_create(apr_pool_t *pool);
 wxpay_rc_e wxpay_xml_read(wxpay_xml_t *xml, apr_pool_t *pool, const char *root, const char *text,
                           apr_size_t len, wxpay_fields_t **fields, wxpay_error_t *err);
 
-/* <xml> document, values that are all digits plain, others in CDATA (']]>' split), one line. */
+/* <xml> document, values that are all digits plain, others in CDATA (']]>' split), one line.
+ * Errors: WXPAY_EINPUT (err->field) for a value that would not arrive unchanged (control characters
+ * but tab and line feed; a carriage return becomes a line feed on the way), WXPAY_EPARSE when out's
+ * maximum is exceeded. */
 wxpay_rc_e wxpay_xml_write(const wxpay_fields_t *fields, wxpay_buf_t *out, wxpay_error_t *err);
 
 #endif

@@ -4,6 +4,7 @@ import os
 import time
 
 from . import rules, sign, xmlio
+from .events import yuan
 
 EARLY_CLOSE = 5 * 60
 STATE_TEXT = {"SUCCESS": "支付成功", "NOTPAY": "订单未支付", "CLOSED": "订单已关闭",
@@ -141,14 +142,10 @@ class Api:
         return reply
 
     def note(self, call, outcome, now=None):
-        number = call.fields.get("out_trade_no", "")
-        self.ledger.record(call.host, call.path, outcome, number, call.order,
-                           now or time.time())
+        self.ledger.record(call, outcome, now or time.time())
         if not self.events.quiet:
-            what = call.path.rpartition("/")[2]
-            why = "" if call.refusal is None else ": %s" % call.refusal
-            label = "refused" if call.refusal is not None else outcome
-            self.events.say(what, "%s %s%s" % (number or "-", label, why))
+            self.events.say(call.path.rpartition("/")[2], "%s %s" % (
+                call.fields.get("out_trade_no") or "-", _told(call, outcome)))
 
     # -- unifiedorder
 
@@ -208,6 +205,18 @@ class Api:
                            "订单生成后不能马上调用关单接口，最短调用时间间隔为5分钟")
         order.state = "CLOSED"
         return success(call, {"result_msg": "OK"})
+
+
+def _told(call, outcome):
+    """What the event line says of a call."""
+    if call.refusal is not None:
+        return "refused: %s" % call.refusal
+    if outcome == "OK" and call.path == "/pay/unifiedorder":
+        return "OK %s %s %s" % (call.fields["trade_type"], yuan(call.order.total_fee),
+                                call.fields["body"])
+    if outcome == "OK" and call.path == "/pay/orderquery":
+        return "OK %s" % call.order.state
+    return outcome
 
 
 def query_facts(order, state):

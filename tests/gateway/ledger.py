@@ -110,24 +110,26 @@ class Order:
             return "二维码已过期 The code has expired"
         return None
 
-    def view(self):
+    def view(self, calls=None):
+        """`calls`: those of Ledger.calls_of, which also knows the ones without effect."""
+        calls = self.calls if calls is None else calls
         return {
             "mch_id": self.mch_id, "out_trade_no": self.out_trade_no, "state": self.state,
             "total_fee": self.total_fee, "params": self.params, "sign_type": self.sign_type,
             "created": clock.iso(self.created), "prepay_id": self.prepay_id,
             "code_url": self.code_url,
             "payment": self.payment and self.payment.view(), "refunds": self.refunds,
-            "unifiedorder_calls": sum(1 for c in self.calls if c[2] == "/pay/unifiedorder"),
-            "calls": [call_view(call) for call in self.calls],
+            "unifiedorder_calls": sum(1 for call in calls if call[2] == "/pay/unifiedorder"),
+            "calls": [call_view(call) for call in calls],
             "notifications": [note.view() for note in self.notifications],
             "history": self.history,
         }
 
 
 def call_view(call):
-    at, host, path, outcome, number = call
+    at, host, path, outcome, mch_id, number = call
     return {"at": clock.iso(at), "host": host, "path": path, "outcome": outcome,
-            "out_trade_no": number}
+            "mch_id": mch_id, "out_trade_no": number}
 
 
 class Ledger:
@@ -177,11 +179,21 @@ class Ledger:
         self.transactions[order.payment.transaction_id] = order
         return order.payment
 
-    def record(self, host, path, outcome, number, order, now):
-        call = (now, host, path, outcome, number)
+    def record(self, call, outcome, now):
+        """Keeps what came of a call (api.Call): with its order, or among the strays."""
+        host, path, order = call.host, call.path, call.order
+        call = (now, host, path, outcome, call.fields.get("mch_id", ""),
+                call.fields.get("out_trade_no", ""))
         (self.strays if order is None else order.calls).append(call)
         self.calls[host, path] += 1
         self.outcomes[path, outcome] += 1
+
+    def calls_of(self, mch_id, out_trade_no):
+        """Every call that named this order, those without effect included."""
+        key = (mch_id, out_trade_no)
+        order = self.orders.get(key)
+        found = [call for call in self.strays if call[4:] == key]
+        return sorted(found + (order.calls if order else []))
 
     def pending(self):
         return [order for order in self.orders.values() if order.state == "NOTPAY"]

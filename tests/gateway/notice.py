@@ -4,26 +4,21 @@ import os
 import time
 
 from . import clock, sign, xmlio
-from .ledger import Order
+from .ledger import Order, Payment
 
 FORGED_KEY = "ffffffffffffffffffffffffffffffff"
 
 
 def payment(order, merchant, options=None):
-    """The body of a payment notice; `options` bend it (see README, "Notices by hand")."""
+    """The body of a payment notice; `options` bend it (README, "Notices by hand")."""
     options = options or {}
-    facts = (order.payment or order.imagined_payment()).fields(order)
     fields = {"appid": order.params["appid"], "mch_id": order.mch_id,
               "nonce_str": os.urandom(16).hex(), "result_code": "SUCCESS",
               "return_code": "SUCCESS"}
     for name in ("sub_appid", "sub_mch_id"):
         if order.params.get(name):
             fields[name] = order.params[name]
-    fields.update(facts)
-    if options.get("coupons"):
-        priced = type(order.payment or order.imagined_payment())(
-            order, coupons=options["coupons"], transaction_id=facts["transaction_id"])
-        fields.update(priced.fields(order))
+    fields.update(_bent(order, options).fields(order))
     if options.get("result_code"):
         fields.update(result_code=options["result_code"],
                       err_code=options.get("err_code", "SYSTEMERROR"), err_code_des="系统错误")
@@ -33,8 +28,18 @@ def payment(order, merchant, options=None):
     return _finish(fields, merchant, sign_type, options)
 
 
+def _bent(order, options):
+    """The payment that the notice tells of, with another amount or other coupons if asked for."""
+    payment = order.payment or order.imagined_payment()
+    if not options.keys() & {"total_fee", "coupons"}:
+        return payment
+    return Payment(order, total_fee=int(options.get("total_fee", payment.total_fee)),
+                   openid=payment.openid, coupons=options.get("coupons", payment.coupons),
+                   transaction_id=payment.transaction_id)
+
+
 def _finish(fields, merchant, sign_type, options):
-    for name in ("total_fee", "fee_type", "appid", "mch_id", "transaction_id", "out_trade_no",
+    for name in ("fee_type", "appid", "mch_id", "transaction_id", "out_trade_no",
                  "attach", "return_code"):
         if name in options and options[name] is not None:
             fields[name] = str(options[name])
@@ -61,7 +66,8 @@ def refund(order, merchant, options=None):
     plain = {
         "out_refund_no": options.get("out_refund_no", "R" + order.out_trade_no),
         "out_trade_no": order.out_trade_no, "refund_account": "REFUND_SOURCE_RECHARGE_FUNDS",
-        "refund_fee": fee, "refund_id": "503000%s%014d" % (clock.stamp()[:8], time.time_ns() % 10**14),
+        "refund_fee": fee,
+        "refund_id": "503000%s%014d" % (clock.stamp()[:8], time.time_ns() % 10**14),
         "refund_recv_accout": "支付用户零钱", "refund_request_source": "API",
         "refund_status": options.get("refund_status", "SUCCESS"), "settlement_refund_fee": fee,
         "settlement_total_fee": facts["total_fee"],

@@ -1,6 +1,7 @@
 """Delivers notifications: the real headers, time-out and retry schedule (dossier, section 6)."""
 
 import asyncio
+import errno
 import ipaddress
 import socket
 import ssl
@@ -20,7 +21,7 @@ ANSWER_LIMIT = 64 * 1024
 
 
 class Names(AbstractResolver):
-    """`host:port` -> address and port. Hosts outside this machine that aren't mapped stay unknown."""
+    """`host:port` -> address and port; other hosts than this machine are unknown."""
 
     def __init__(self):
         self.map = {}
@@ -45,7 +46,7 @@ class Names(AbstractResolver):
     @staticmethod
     def _own(host, port):
         if host.lower() != "localhost":
-            raise OSError("%s:%d has no --resolve, and nobody else is called" % (host, port))
+            raise OSError(errno.EHOSTUNREACH, "%s:%d has no --resolve" % (host, port))
         return "127.0.0.1", port
 
     async def close(self):
@@ -153,7 +154,8 @@ class Notifier:
         finally:
             if note.state == "pending":
                 note.state = "stopped"
-            first.cancel()
+            if not first.done():
+                first.set_result({"error": "stopped", "accepted": False})
 
     # -- one try
 
@@ -187,13 +189,21 @@ class Notifier:
                     options.get("method", "POST"), url, data=data, headers=headers,
                     timeout=timeout, allow_redirects=False,
                     skip_auto_headers=("Accept-Encoding",)) as response:
-                text = await response.content.read(ANSWER_LIMIT)
-                return {"status": response.status, "body": text.decode("utf-8", "replace"),
+                return {"status": response.status, "body": await _text(response),
                         "headers": dict(response.headers)}
         except asyncio.TimeoutError:
             return {"error": "no answer within %g s" % timeout.total}
         except (aiohttp.ClientError, OSError, ValueError, ConnectionError) as error:
             return {"error": "%s: %s" % (type(error).__name__, error)}
+
+
+async def _text(response):
+    text = b""
+    async for chunk in response.content.iter_chunked(8192):
+        text += chunk
+        if len(text) > ANSWER_LIMIT:
+            break
+    return text[:ANSWER_LIMIT].decode("utf-8", "replace")
 
 
 class CutShort(OSError):

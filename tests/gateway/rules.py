@@ -6,6 +6,7 @@ Limits are counted in bytes, the stricter of the two readings.
 import ipaddress
 import json
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from . import clock, sign
@@ -19,7 +20,8 @@ FIELDS = {
         **COMMON, "device_info": 32, "body": 127, "detail": 6000, "attach": 127,
         "out_trade_no": 32, "fee_type": 16, "total_fee": 18, "spbill_create_ip": 64,
         "time_start": 14, "time_expire": 14, "goods_tag": 32, "notify_url": 256,
-        "trade_type": 16, "product_id": 32, "limit_pay": 32, "openid": 128, "sub_openid": 128, "receipt": 8,
+        "trade_type": 16, "product_id": 32, "limit_pay": 32, "openid": 128, "sub_openid": 128,
+        "receipt": 8,
         "profit_sharing": 1, "scene_info": 256, "version": 32, "user_type": 32,
         "user_creid": 32, "user_truename": 64, "fingerprint": 256},
     "/pay/orderquery": {**COMMON, "version": 32, "transaction_id": 32, "out_trade_no": 32},
@@ -116,6 +118,7 @@ def _check_order(fields):
             raise malformed("scene_info")
 
 
+@lru_cache(4096)
 def _check_address(text):
     try:
         address = ipaddress.ip_address(text)
@@ -125,10 +128,12 @@ def _check_address(text):
         raise malformed("spbill_create_ip")
 
 
+@lru_cache(256)
 def _check_notify_url(text):
     try:
         url = urlsplit(text)
-        host, _port = url.hostname, url.port
+        host = url.hostname
+        url.port  # raises when it isn't one
     except ValueError:
         raise malformed("notify_url") from None
     if (not text.isascii() or url.scheme not in ("http", "https") or not host or url.username

@@ -16,9 +16,7 @@ def canonical(fields, key):
     """The string that gets signed: names in byte order, without `sign` and empty values."""
     # Python compares text by code point, which is the byte order of UTF-8.
     names = sorted(name for name, value in fields.items() if value != "" and name != "sign")
-    pairs = ["%s=%s" % (name, fields[name]) for name in names]
-    pairs.append("key=" + key)
-    return "&".join(pairs)
+    return "&".join(["%s=%s" % (name, fields[name]) for name in names]) + "&key=" + key
 
 
 def sign(fields, key, sign_type=MD5):

@@ -137,7 +137,8 @@ class Connection(asyncio.Protocol):
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             return None
         self.buffer = self.buffer[after:]
-        keep = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
+        wish = headers.get("connection", "").lower()
+        keep = wish == "keep-alive" or (version == "HTTP/1.1" and wish != "close")
         return method, target.partition("?")[0], body, keep
 
     def chunked(self, at):
@@ -264,7 +265,7 @@ class Connection(asyncio.Protocol):
             await asyncio.sleep(drip_ms / 1000)
 
     async def flood(self, wanted, skew):
-        """A reply that begins well and never ends (or not before so many bytes)."""
+        """A reply that begins well and never ends, or is complete after so many bytes."""
         left = HUGE_LIMIT if wanted is True else wanted
         start = b"<xml><return_code><![CDATA[SUCCESS]]></return_code>\n<return_msg><![CDATA["
         chunk = b"10000\r\n" + b"A" * 65536 + b"\r\n"
@@ -276,6 +277,8 @@ class Connection(asyncio.Protocol):
             await self.writable.wait()
             await asyncio.sleep(0)
         if not self.transport.is_closing():
+            end = b"]]></return_msg>\n</xml>"
+            self.transport.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(end), end))
             self.transport.close()
 
 
@@ -289,9 +292,12 @@ def reset(transport):
 class Rude(asyncio.Protocol):
     """Takes TCP connections and resets them, or never says a word."""
 
+    task = None
+
     def __init__(self, door, mode):
         self.door = door
         self.mode = mode
+        self.transport = None
 
     def connection_made(self, transport):
         self.transport = transport
@@ -355,6 +361,13 @@ class Door:
         for connection in dropped:
             connection.transport.abort()
         return len(dropped)
+
+    def abandon(self):
+        """Ends the calls that are still being answered, before they have a late effect."""
+        for connection in list(self.connections):
+            if connection.task is not None:
+                connection.task.cancel()
+                connection.transport.abort()
 
     def close(self):
         if self.server is not None:

@@ -1,0 +1,119 @@
+/* flow_int.h - shared by the files of flow only. */
+#ifndef WXPAY_FLOW_INT_H
+#define WXPAY_FLOW_INT_H
+
+#include <pthread.h>
+#include "flow.h"
+#include "store_rows.h"
+
+#define WXPAY_CODE_TTL apr_time_from_sec(2 * 3600 - 60) /* of prepay_id and code_url, less a margin */
+#define WXPAY_CLOSE_AFTER apr_time_from_sec(5 * 60 + 10) /* the gateway may refuse to close earlier */
+#define WXPAY_QUEUE_WAIT apr_time_from_sec(5) /* a call never waits longer for its turn in the engine */
+#define WXPAY_DUPLICATES 32 /* paid notices whose repeats are counted in memory at once */
+
+typedef struct wxpay_duplicate_t {
+    char mch_id[33];
+    char ref[65];
+    int count;
+} wxpay_duplicate_t;
+
+struct wxpay_flow_t {
+    wxpay_store_t *store;
+    const wxpay_api_t *api;
+    const wxpay_log_t *log;
+    apr_time_t (*now)(void);
+    pthread_mutex_t lock; /* of duplicates */
+    wxpay_duplicate_t duplicates[WXPAY_DUPLICATES];
+};
+
+/* ---- flow_plan.c: decisions over one order and its attempts; no store, no gateway ---- */
+
+/* 1 if this attempt was made for this identity. */
+int wxpay_plan_matches(const wxpay_attempt_t *attempt, const wxpay_account_t *account,
+                       const wxpay_identity_t *identity);
+int wxpay_plan_live(const wxpay_attempt_t *attempt); /* SENT, OPEN or CLOSING */
+int wxpay_plan_leased(const wxpay_attempt_t *attempt, apr_time_t now);
+/* New attempts may be opened and codes shown. */
+int wxpay_plan_order_open(const wxpay_order_t *order, apr_time_t now);
+/* The state that follows from the attempts (PAID and EXPIRED are never left here). */
+wxpay_order_state_e wxpay_plan_order_state(const wxpay_snapshot_t *snap);
+/* The attempt whose todo is to be done now, or NULL. */
+wxpay_attempt_t *wxpay_plan_due(const wxpay_snapshot_t *snap, apr_time_t now);
+/* Turn an intent into states and todos of the records in snap (nothing is written). */
+void wxpay_plan_close(wxpay_snapshot_t *snap, apr_time_t now);
+void wxpay_plan_query(wxpay_snapshot_t *snap, apr_time_t now);
+/* What a finished call means for its attempt. Returns 1 if the attempt turned out paid: then result->fields
+ * tells the payment and the attempt is left as it was. */
+int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *attempt, wxpay_todo_e did,
+                     const wxpay_api_result_t *result, const wxpay_account_t *account,
+                     apr_pool_t *pool, apr_time_t now);
+
+/* ---- flow_pay.c: a payment meets an order, inside a write transaction ---- */
+
+/* The snapshot's attempt a was paid as notice tells: record it (attempt, order, event, journal) and
+ * say the verdict. `source` is the verdict of a first payment: PAID or RECONCILED. */
+wxpay_rc_e wxpay_flow_pay(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
+                          wxpay_snapshot_t *snap, wxpay_attempt_t *a, const wxpay_notice_t *notice,
+                          wxpay_verdict_e source, apr_pool_t *pool, wxpay_verdict_e *verdict,
+                          wxpay_error_t *err);
+/* Read an order with its attempts. */
+wxpay_rc_e wxpay_flow_snapshot(wxpay_tx_t *tx, const char *mch_id, const char *out_trade_no,
+                               apr_pool_t *pool, wxpay_snapshot_t **snap, wxpay_error_t *err);
+
+/* ---- flow_run.c: one run = decide, call, record, and again until nothing is due ---- */
+
+typedef enum wxpay_intent_e {
+    WXPAY_INTENT_NONE, /* go on with what is due */
+    WXPAY_INTENT_SUBMIT,
+    WXPAY_INTENT_OPEN,
+    WXPAY_INTENT_QUERY,
+    WXPAY_INTENT_CLOSE
+} wxpay_intent_e;
+
+typedef enum wxpay_stage_e {
+    WXPAY_STAGE_STARTED,
+    WXPAY_STAGE_STORED,  /* the intent is committed */
+    WXPAY_STAGE_FINISHED /* nothing is due now, or the run failed: snap and errors may be read */
+} wxpay_stage_e;
+
+typedef struct wxpay_run_t {
+    apr_pool_t *pool; /* used by one thread at a time: writer, engine, and the waiter at the end */
+    wxpay_flow_t *flow;
+    const wxpay_account_t *account;
+    wxpay_intent_e intent;
+    const char *out_trade_no;
+    const char *owner;                /* of leases */
+    const wxpay_order_t *order;       /* SUBMIT: in pool */
+    const wxpay_identity_t *identity; /* SUBMIT, OPEN: in pool, or NULL */
+    wxpay_snapshot_t *snap;  /* as of the last transaction */
+    int touched;             /* this transaction changed what a page may want to show */
+    wxpay_attempt_t *next;   /* leased in the last transaction: the call to make now, or NULL */
+    const char *doing;       /* the call under way: its gateway number; not changed by a transaction, which may be run again */
+    wxpay_todo_e doing_todo;
+    const wxpay_api_result_t *result; /* of the call that ended; NULL before the first */
+    wxpay_error_t call_err;  /* the last call that failed */
+    wxpay_error_t err;       /* the run itself failed: store, facts */
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    wxpay_stage_e stage;
+    int refs;
+} wxpay_run_t;
+
+wxpay_run_t *wxpay_run_create(wxpay_flow_t *flow, const wxpay_account_t *account,
+                              wxpay_intent_e intent, const char *out_trade_no);
+void wxpay_run_release(wxpay_run_t *run);
+/* Start; never blocks for the gateway. */
+void wxpay_run_start(wxpay_run_t *run);
+/* Wait at most `stored` for the intent's commit and at most `wait` for the end; the stage reached. */
+wxpay_stage_e wxpay_run_wait(wxpay_run_t *run, apr_interval_time_t stored,
+                             apr_interval_time_t wait);
+
+/* flow_copy.c: deep copies. */
+wxpay_order_t *wxpay_order_copy(apr_pool_t *pool, const wxpay_order_t *order);
+wxpay_identity_t *wxpay_identity_copy(apr_pool_t *pool, const wxpay_identity_t *identity);
+void wxpay_notice_copy(apr_pool_t *pool, const wxpay_notice_t *from, wxpay_notice_t *to);
+
+/* flow_intent.c: turn the run's intent into rows, inside a write transaction. */
+wxpay_rc_e wxpay_run_intent(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err);
+
+#endif

@@ -1,0 +1,220 @@
+#include "flow_int.h"
+
+#include <apr_strings.h>
+#include <string.h>
+#include "order_json.h"
+#include "token.h"
+
+#define MIN_PAYABLE apr_time_from_sec(6 * 60) /* the gateway wants time_expire at least 5 minutes ahead */
+
+/* Write what the planner changed. */
+static wxpay_rc_e write_attempts(wxpay_tx_t *tx, const wxpay_snapshot_t *snap,
+                                 const wxpay_attempt_state_e *was, wxpay_error_t *err)
+{
+    wxpay_rc_e rc = WXPAY_OK;
+    int i;
+
+    for (i = 0; i < snap->count && rc == WXPAY_OK; ++i) {
+        rc = wxpay_row_attempt_update(tx, snap->attempts[i], was[i], err);
+    }
+    return rc;
+}
+
+static wxpay_attempt_state_e *states_of(const wxpay_snapshot_t *snap, apr_pool_t *pool)
+{
+    wxpay_attempt_state_e *was = apr_palloc(pool, sizeof(*was) * (size_t)(snap->count + 1));
+    int i;
+
+    for (i = 0; i < snap->count; ++i) {
+        was[i] = snap->attempts[i]->state;
+    }
+    return was;
+}
+
+static int never_sent(const wxpay_snapshot_t *snap)
+{
+    int i;
+
+    for (i = 0; i < snap->count; ++i) {
+        if (snap->attempts[i]->sent_at) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* A new attempt, as the row it becomes: RESERVED, and due at once. Its complete request is fixed here,
+ * so that every repeat is the same to the gateway. */
+static wxpay_rc_e reserve(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
+{
+    wxpay_snapshot_t *snap = run->snap;
+    wxpay_order_t *order = snap->order;
+    const wxpay_account_t *account = run->account;
+    wxpay_attempt_t **list;
+    wxpay_attempt_t *a = apr_pcalloc(run->pool, sizeof(*a));
+    wxpay_fields_t *request;
+    wxpay_rc_e rc;
+
+    a->mch_id = order->mch_id;
+    a->out_trade_no = order->out_trade_no;
+    a->n = snap->count ? snap->attempts[snap->count - 1]->n + 1 : 1;
+    a->trade_type = run->identity->trade_type;
+    a->appid = account->appid;
+    a->openid = a->trade_type == WXPAY_TRADE_JSAPI ? run->identity->openid : NULL;
+    a->client_ip = run->identity->client_ip ? run->identity->client_ip : account->server_ip;
+    a->sign_type = account->sign_type;
+    a->state = WXPAY_ATTEMPT_RESERVED;
+    a->created_at = now;
+    a->todo = WXPAY_TODO_SEND;
+    a->next_at = now;
+    if (order->expires_at < now + MIN_PAYABLE) {
+        order->expires_at = now + MIN_PAYABLE;
+    }
+    run->touched = 1;
+    rc = wxpay_attempt_number(order, a->n, run->pool, &a->gateway_no, err);
+    if (rc == WXPAY_OK) {
+        rc = wxpay_attempt_request(order, a, account, order->expires_at, run->pool, &request, err);
+    }
+    if (rc == WXPAY_OK) {
+        a->params = wxpay_params_text(run->pool, request);
+        rc = wxpay_row_attempt_insert(tx, a, err);
+    }
+    if (rc != WXPAY_OK) {
+        return rc;
+    }
+    list = apr_palloc(run->pool, sizeof(*list) * (size_t)(snap->count + 1));
+    if (snap->count) {
+        memcpy(list, snap->attempts, sizeof(*list) * (size_t)snap->count);
+    }
+    list[snap->count++] = a;
+    snap->attempts = list;
+    return WXPAY_OK;
+}
+
+static wxpay_attempt_t *find(const wxpay_run_t *run)
+{
+    int i;
+
+    for (i = run->snap->count - 1; i >= 0; --i) {
+        wxpay_attempt_t *a = run->snap->attempts[i];
+
+        if ((a->state == WXPAY_ATTEMPT_RESERVED || a->state == WXPAY_ATTEMPT_SENT
+             || a->state == WXPAY_ATTEMPT_OPEN)
+            && wxpay_plan_matches(a, run->account, run->identity)) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+static wxpay_rc_e open_attempt(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now,
+                               wxpay_error_t *err)
+{
+    wxpay_snapshot_t *snap = run->snap;
+    wxpay_attempt_state_e *was;
+    wxpay_attempt_t *a;
+    wxpay_rc_e rc;
+
+    if (snap->order->state == WXPAY_ORDER_NEW && snap->order->expires_at <= now
+        && never_sent(snap)) {
+        snap->order->state = WXPAY_ORDER_EXPIRED;
+        return wxpay_row_order_update(tx, snap->order, WXPAY_ORDER_NEW, err);
+    }
+    if (!wxpay_plan_order_open(snap->order, now)) {
+        return WXPAY_OK;
+    }
+    a = find(run);
+    if (!a) {
+        was = states_of(snap, run->pool);
+        wxpay_plan_close(snap, now); /* at most one attempt is payable */
+        rc = write_attempts(tx, snap, was, err);
+        return rc == WXPAY_OK ? reserve(run, tx, now, err) : rc;
+    }
+    if (wxpay_plan_leased(a, now) || a->state == WXPAY_ATTEMPT_RESERVED
+        || (a->state == WXPAY_ATTEMPT_OPEN && a->url_at + WXPAY_CODE_TTL > now)) {
+        return WXPAY_OK;
+    }
+    if (a->todo == WXPAY_TODO_NONE) {
+        a->todo = WXPAY_TODO_SEND;
+    }
+    a->next_at = now; /* the buyer asks: do not wait for the back-off's end */
+    return wxpay_row_attempt_update(tx, a, a->state, err);
+}
+
+static wxpay_rc_e submit_order(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_error_t *err)
+{
+    const wxpay_order_t *wanted = run->order;
+    const char *field = NULL;
+    wxpay_rc_e rc = wxpay_flow_snapshot(tx, wanted->mch_id, wanted->out_trade_no, run->pool,
+                                        &run->snap, err);
+
+    if (rc == WXPAY_ENOTFOUND) {
+        run->snap = apr_pcalloc(run->pool, sizeof(*run->snap));
+        run->snap->order = apr_pmemdup(run->pool, wanted, sizeof(*wanted));
+        return wxpay_row_order_insert(tx, wanted, err);
+    }
+    if (rc != WXPAY_OK) {
+        return rc;
+    }
+    if (strcmp(run->snap->order->site, wanted->site)) {
+        run->snap = NULL;
+        return wxpay_error_set(err, WXPAY_ECONFLICT, "store order",
+                               "this out_trade_no belongs to another site of the same merchant");
+    }
+    if (!wxpay_order_same_facts(run->snap->order, wanted, &field)) {
+        rc = wxpay_error_set(err, WXPAY_ECONFLICT, "store order",
+                             "an order with this out_trade_no exists already, with another %s; use a "
+                             "new out_trade_no for new facts", field);
+        apr_cpystrn(err->field, field, sizeof(err->field));
+    }
+    return rc;
+}
+
+static wxpay_rc_e close_order(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
+{
+    wxpay_snapshot_t *snap = run->snap;
+    wxpay_attempt_state_e *was;
+    wxpay_order_state_e order_was = snap->order->state;
+    wxpay_rc_e rc;
+
+    if (order_was != WXPAY_ORDER_NEW && order_was != WXPAY_ORDER_PENDING) {
+        return WXPAY_OK;
+    }
+    was = states_of(snap, run->pool);
+    snap->order->close_wanted = 1;
+    wxpay_plan_close(snap, now);
+    rc = write_attempts(tx, snap, was, err);
+    if (rc == WXPAY_OK) {
+        snap->order->state = wxpay_plan_order_state(snap);
+        rc = wxpay_row_order_update(tx, snap->order, order_was, err);
+    }
+    return rc;
+}
+
+wxpay_rc_e wxpay_run_intent(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
+{
+    wxpay_attempt_state_e *was;
+    wxpay_rc_e rc;
+
+    if (run->intent == WXPAY_INTENT_SUBMIT) {
+        rc = submit_order(run, tx, err);
+        return rc == WXPAY_OK && run->identity ? open_attempt(run, tx, now, err) : rc;
+    }
+    rc = wxpay_flow_snapshot(tx, run->account->mch_id, run->out_trade_no, run->pool, &run->snap,
+                             err);
+    if (rc != WXPAY_OK) {
+        return rc;
+    }
+    switch (run->intent) {
+    case WXPAY_INTENT_OPEN:
+        return open_attempt(run, tx, now, err);
+    case WXPAY_INTENT_CLOSE:
+        return close_order(run, tx, now, err);
+    case WXPAY_INTENT_QUERY:
+        was = states_of(run->snap, run->pool);
+        wxpay_plan_query(run->snap, now);
+        return write_attempts(tx, run->snap, was, err);
+    default:
+        return WXPAY_OK;
+    }
+}

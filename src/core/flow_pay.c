@@ -1,0 +1,269 @@
+#include "flow_int.h"
+
+#include <apr_strings.h>
+#include <string.h>
+#include "clock.h"
+#include "order_json.h"
+#include "token.h"
+
+static const char *const verdict_names[] = {
+    "paid", "duplicate", "notpaid", "overpaid", "orphan", "quarantine", "refund", "reconciled",
+    "refused"
+};
+
+const char *wxpay_verdict_name(wxpay_verdict_e verdict)
+{
+    return verdict_names[verdict];
+}
+
+wxpay_rc_e wxpay_flow_snapshot(wxpay_tx_t *tx, const char *mch_id, const char *out_trade_no,
+                               apr_pool_t *pool, wxpay_snapshot_t **snap, wxpay_error_t *err)
+{
+    wxpay_snapshot_t *s = apr_pcalloc(pool, sizeof(*s));
+    wxpay_rc_e rc = wxpay_row_order_get(tx, mch_id, out_trade_no, pool, &s->order, err);
+
+    *snap = NULL;
+    if (rc == WXPAY_OK) {
+        rc = wxpay_row_attempts(tx, mch_id, out_trade_no, pool, &s->attempts, &s->count, err);
+    }
+    if (rc == WXPAY_OK) {
+        *snap = s;
+    }
+    return rc;
+}
+
+/* The event's body is what a delivery will carry: fixed now, so that every try says the same. */
+static wxpay_rc_e write_event(wxpay_tx_t *tx, const wxpay_account_t *account,
+                              const wxpay_snapshot_t *snap, const char *type, apr_time_t now,
+                              apr_pool_t *pool, wxpay_error_t *err)
+{
+    wxpay_event_t event = { NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL };
+    char at[WXPAY_RFC3339_SIZE];
+    const char *random;
+    json_t *body = wxpay_json_object(pool);
+    wxpay_rc_e rc = wxpay_token_random(pool, &random, err);
+
+    if (rc != WXPAY_OK) {
+        return rc;
+    }
+    wxpay_clock_rfc3339(now, at);
+    json_object_set_new(body, "type", json_string(type));
+    json_object_set_new(body, "timestamp", json_string(at));
+    json_object_set(body, "data",
+                    wxpay_order_json(pool, snap->order,
+                                     (const wxpay_attempt_t *const *)snap->attempts, snap->count,
+                                     NULL, now));
+    event.id = apr_pstrcat(pool, "evt_", random, NULL);
+    event.mch_id = snap->order->mch_id;
+    event.out_trade_no = snap->order->out_trade_no;
+    event.site = snap->order->site;
+    event.type = type;
+    event.created_at = now;
+    event.body = wxpay_json_text(pool, body);
+    event.state = account->has_deliver_to ? "pending" : "unwanted";
+    if (!event.body) {
+        return wxpay_error_set(err, WXPAY_EINTERNAL, "write event", "out of memory");
+    }
+    return wxpay_row_event_insert(tx, &event, err);
+}
+
+static wxpay_rc_e write_journal(wxpay_tx_t *tx, const wxpay_snapshot_t *snap,
+                                const wxpay_notice_t *notice, wxpay_verdict_e verdict,
+                                const char *reason, apr_time_t now, int *first, wxpay_error_t *err)
+{
+    wxpay_journal_t entry = { NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0 };
+
+    entry.mch_id = snap->order->mch_id;
+    entry.ref = notice->transaction_id;
+    entry.verdict = wxpay_verdict_name(verdict);
+    entry.reason = reason;
+    entry.out_trade_no = snap->order->out_trade_no;
+    entry.gateway_no = notice->gateway_no;
+    entry.site = snap->order->site;
+    entry.at = now;
+    entry.body = notice->raw;
+    entry.body_len = notice->raw_len;
+    return wxpay_row_notice_record(tx, &entry, first, err);
+}
+
+/* What does not match, or NULL. */
+static const char *mismatch(const wxpay_order_t *order, const wxpay_attempt_t *a,
+                            const wxpay_notice_t *notice)
+{
+    if (notice->total_fee != order->total_fee) {
+        return "total_fee";
+    }
+    if (strcmp(notice->fee_type, order->fee_type)) {
+        return "fee_type";
+    }
+    if (a->state == WXPAY_ATTEMPT_RESERVED || order->state == WXPAY_ORDER_EXPIRED) {
+        return "state"; /* a number we never sent was paid: somebody else uses it */
+    }
+    return NULL;
+}
+
+static wxpay_rc_e quarantine(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
+                             wxpay_snapshot_t *snap, const wxpay_notice_t *notice,
+                             const char *reason, apr_pool_t *pool, wxpay_error_t *err)
+{
+    wxpay_order_t *order = snap->order;
+    apr_time_t now = flow->now();
+    int first = 0;
+    wxpay_rc_e rc = write_journal(tx, snap, notice, WXPAY_VERDICT_QUARANTINE, reason, now, &first,
+                                  err);
+
+    if (rc != WXPAY_OK || !first) {
+        return rc;
+    }
+    order->quarantined = 1;
+    rc = wxpay_row_order_update(tx, order, order->state, err);
+    if (rc == WXPAY_OK) {
+        rc = write_event(tx, account, snap, "order.quarantined", now, pool, err);
+    }
+    if (rc == WXPAY_OK) {
+        wxpay_log(flow->log, WXPAY_LOG_ERR,
+                  "order %s: an authentic payment of %" APR_INT64_T_FMT " fen (%s) differs in %s from the "
+                  "order of %" APR_INT64_T_FMT " fen: set aside, the buyer is told that the shop is "
+                  "checking; look at transaction %s in the merchant platform",
+                  order->out_trade_no, notice->total_fee, notice->fee_type, reason, order->total_fee,
+                  notice->transaction_id);
+    }
+    return rc;
+}
+
+/* Money for an order that is paid already. */
+static wxpay_rc_e overpaid(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
+                           wxpay_snapshot_t *snap, wxpay_attempt_t *a,
+                           const wxpay_notice_t *notice, apr_pool_t *pool, wxpay_error_t *err)
+{
+    wxpay_order_t *order = snap->order;
+    wxpay_attempt_state_e was = a->state;
+    apr_time_t now = flow->now();
+    int first = 0;
+    wxpay_rc_e rc = write_journal(tx, snap, notice, WXPAY_VERDICT_OVERPAID, "", now, &first, err);
+
+    if (rc != WXPAY_OK || !first) {
+        return rc;
+    }
+    if (was != WXPAY_ATTEMPT_PAID) {
+        a->state = WXPAY_ATTEMPT_PAID;
+        a->transaction_id = notice->transaction_id;
+        a->todo = WXPAY_TODO_NONE;
+        a->lease_owner = NULL;
+        rc = wxpay_row_attempt_update(tx, a, was, err);
+    }
+    if (rc == WXPAY_OK) {
+        order->overpaid = 1;
+        rc = wxpay_row_order_update(tx, order, order->state, err);
+    }
+    if (rc == WXPAY_OK) {
+        rc = write_event(tx, account, snap, "order.overpaid", now, pool, err);
+    }
+    if (rc == WXPAY_OK) {
+        wxpay_log(flow->log, WXPAY_LOG_WARN,
+                  "order %s: paid twice: transaction %s over %" APR_INT64_T_FMT " fen came after %s; "
+                  "refund one of them",
+                  order->out_trade_no, notice->transaction_id, notice->total_fee,
+                  order->transaction_id);
+    }
+    return rc;
+}
+
+static wxpay_rc_e first_payment(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
+                                wxpay_snapshot_t *snap, wxpay_attempt_t *a,
+                                const wxpay_notice_t *notice, wxpay_verdict_e source,
+                                apr_pool_t *pool, wxpay_error_t *err)
+{
+    wxpay_order_t *order = snap->order;
+    wxpay_order_state_e order_was = order->state;
+    wxpay_attempt_state_e was = a->state;
+    apr_time_t now = flow->now();
+    int first = 0;
+    wxpay_rc_e rc;
+
+    a->state = WXPAY_ATTEMPT_PAID;
+    a->transaction_id = notice->transaction_id;
+    a->todo = WXPAY_TODO_NONE;
+    a->lease_owner = NULL; /* a reply of a call still under way finds its lease gone and changes nothing */
+    a->lease_until = 0;
+    order->state = WXPAY_ORDER_PAID;
+    order->late = order_was == WXPAY_ORDER_CLOSED;
+    order->transaction_id = notice->transaction_id;
+    order->payer_openid = notice->openid;
+    order->paid_gateway_no = a->gateway_no;
+    order->paid_at = notice->time_end ? notice->time_end : now;
+    order->attach_differs = strcmp(notice->attach ? notice->attach : "",
+                                   order->attach ? order->attach : "") != 0;
+    rc = wxpay_row_attempt_update(tx, a, was, err);
+    if (rc == WXPAY_OK) {
+        rc = wxpay_row_order_update(tx, order, order_was, err);
+    }
+    if (rc == WXPAY_OK) {
+        rc = write_journal(tx, snap, notice, source, "", now, &first, err);
+    }
+    if (rc == WXPAY_OK) {
+        rc = write_event(tx, account, snap, "order.paid", now, pool, err);
+    }
+    return rc;
+}
+
+/* Other attempts of a paid order must not be payable any more; they are closed with the next call
+ * that goes on with the order. */
+static wxpay_rc_e close_others(wxpay_flow_t *flow, wxpay_tx_t *tx, wxpay_snapshot_t *snap,
+                               const wxpay_attempt_t *paid, wxpay_error_t *err)
+{
+    wxpay_rc_e rc = WXPAY_OK;
+    int i;
+
+    for (i = 0; i < snap->count && rc == WXPAY_OK; ++i) {
+        wxpay_attempt_t *a = snap->attempts[i];
+        wxpay_attempt_state_e was = a->state;
+
+        if (a == paid || was == WXPAY_ATTEMPT_PAID || was == WXPAY_ATTEMPT_CLOSED
+            || was == WXPAY_ATTEMPT_FAILED) {
+            continue;
+        }
+        if (was == WXPAY_ATTEMPT_RESERVED) {
+            a->state = WXPAY_ATTEMPT_CLOSED;
+            a->todo = WXPAY_TODO_NONE;
+        }
+        else {
+            a->state = WXPAY_ATTEMPT_CLOSING;
+            a->todo = WXPAY_TODO_CLOSE;
+            a->next_at = flow->now();
+        }
+        rc = wxpay_row_attempt_update(tx, a, was, err);
+    }
+    return rc;
+}
+
+wxpay_rc_e wxpay_flow_pay(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
+                          wxpay_snapshot_t *snap, wxpay_attempt_t *a, const wxpay_notice_t *notice,
+                          wxpay_verdict_e source, apr_pool_t *pool, wxpay_verdict_e *verdict,
+                          wxpay_error_t *err)
+{
+    wxpay_order_t *order = snap->order;
+    const char *reason;
+    wxpay_rc_e rc;
+
+    reason = mismatch(order, a, notice);
+    if (reason) {
+        *verdict = WXPAY_VERDICT_QUARANTINE;
+        return quarantine(flow, tx, account, snap, notice, reason, pool, err);
+    }
+    if (a->state == WXPAY_ATTEMPT_PAID && a->transaction_id
+        && !strcmp(a->transaction_id, notice->transaction_id)) {
+        *verdict = WXPAY_VERDICT_DUPLICATE;
+        return WXPAY_OK;
+    }
+    if (order->state == WXPAY_ORDER_PAID) {
+        *verdict = WXPAY_VERDICT_OVERPAID;
+        return overpaid(flow, tx, account, snap, a, notice, pool, err);
+    }
+    *verdict = source;
+    rc = first_payment(flow, tx, account, snap, a, notice, source, pool, err);
+    if (rc == WXPAY_OK && snap->count > 1) {
+        rc = close_others(flow, tx, snap, a, err);
+    }
+    return rc;
+}

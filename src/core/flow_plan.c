@@ -1,0 +1,316 @@
+#include "flow_int.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+static int same_text(const char *a, const char *b)
+{
+    return !strcmp(a ? a : "", b ? b : "");
+}
+
+int wxpay_plan_matches(const wxpay_attempt_t *a, const wxpay_account_t *account,
+                       const wxpay_identity_t *identity)
+{
+    return a->trade_type == identity->trade_type && same_text(a->appid, account->appid)
+           && (identity->trade_type != WXPAY_TRADE_JSAPI || same_text(a->openid, identity->openid))
+           && (identity->trade_type != WXPAY_TRADE_MWEB
+               || same_text(a->client_ip, identity->client_ip));
+}
+
+int wxpay_plan_live(const wxpay_attempt_t *a)
+{
+    return a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_OPEN
+           || a->state == WXPAY_ATTEMPT_CLOSING;
+}
+
+int wxpay_plan_leased(const wxpay_attempt_t *a, apr_time_t now)
+{
+    return a->lease_owner && a->lease_until > now;
+}
+
+int wxpay_plan_order_open(const wxpay_order_t *order, apr_time_t now)
+{
+    return (order->state == WXPAY_ORDER_NEW || order->state == WXPAY_ORDER_PENDING)
+           && !order->close_wanted && !order->quarantined && order->expires_at > now;
+}
+
+wxpay_order_state_e wxpay_plan_order_state(const wxpay_snapshot_t *snap)
+{
+    const wxpay_order_t *order = snap->order;
+
+    if (order->state != WXPAY_ORDER_NEW && order->state != WXPAY_ORDER_PENDING) {
+        return order->state;
+    }
+    if (wxpay_snapshot_live(snap)) {
+        return WXPAY_ORDER_PENDING;
+    }
+    return order->close_wanted ? WXPAY_ORDER_CLOSED : WXPAY_ORDER_NEW;
+}
+
+static int other_live(const wxpay_snapshot_t *snap, const wxpay_attempt_t *self)
+{
+    int i;
+
+    for (i = 0; i < snap->count; ++i) {
+        if (snap->attempts[i] != self && wxpay_plan_live(snap->attempts[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+wxpay_attempt_t *wxpay_plan_due(const wxpay_snapshot_t *snap, apr_time_t now)
+{
+    wxpay_attempt_t *send = NULL;
+    int i;
+
+    for (i = 0; i < snap->count; ++i) {
+        wxpay_attempt_t *a = snap->attempts[i];
+
+        if (a->todo == WXPAY_TODO_NONE || a->next_at > now || wxpay_plan_leased(a, now)) {
+            continue;
+        }
+        if (a->todo != WXPAY_TODO_SEND) {
+            return a;
+        }
+        if (wxpay_plan_order_open(snap->order, now) && !other_live(snap, a)) {
+            send = a;
+        }
+    }
+    return send;
+}
+
+/* Nothing was ever sent for it: it can be taken back here. */
+static void withdraw(wxpay_attempt_t *a)
+{
+    a->state = WXPAY_ATTEMPT_CLOSED;
+    a->todo = WXPAY_TODO_NONE;
+}
+
+void wxpay_plan_close(wxpay_snapshot_t *snap, apr_time_t now)
+{
+    int i;
+
+    for (i = 0; i < snap->count; ++i) {
+        wxpay_attempt_t *a = snap->attempts[i];
+
+        if (a->state == WXPAY_ATTEMPT_RESERVED) {
+            withdraw(a);
+        }
+        else if (wxpay_plan_live(a)) {
+            a->state = WXPAY_ATTEMPT_CLOSING;
+            if (a->todo != WXPAY_TODO_QUERY) {
+                a->todo = WXPAY_TODO_CLOSE;
+            }
+            a->next_at = now;
+        }
+    }
+}
+
+void wxpay_plan_query(wxpay_snapshot_t *snap, apr_time_t now)
+{
+    int i;
+
+    for (i = 0; i < snap->count; ++i) {
+        wxpay_attempt_t *a = snap->attempts[i];
+
+        if (a->sent_at && a->state != WXPAY_ATTEMPT_PAID && !wxpay_plan_leased(a, now)) {
+            a->todo = WXPAY_TODO_QUERY;
+            a->next_at = now;
+        }
+    }
+}
+
+static void next(wxpay_attempt_t *a, wxpay_todo_e todo, apr_time_t at)
+{
+    if (todo != a->todo) {
+        a->tries = 0;
+    }
+    a->todo = todo;
+    a->next_at = at;
+}
+
+static void done(wxpay_attempt_t *a, wxpay_attempt_state_e state)
+{
+    a->state = state;
+    a->todo = WXPAY_TODO_NONE;
+    a->tries = 0;
+}
+
+/* 1, 2, 4 ... 32 seconds: a page polls meanwhile, and each poll may start the call that is due. */
+static apr_time_t back_off(const wxpay_attempt_t *a, apr_time_t now)
+{
+    int shift = a->tries > 5 ? 5 : a->tries > 0 ? a->tries - 1 : 0;
+
+    return now + apr_time_from_sec(1 << shift);
+}
+
+static int is_code(const wxpay_api_result_t *result, const char *code)
+{
+    return !strcmp(result->err.err_code, code);
+}
+
+/* The gateway knows the number with other facts. */
+static int number_taken(const char *err_code)
+{
+    return err_code && (!strcmp(err_code, "OUT_TRADE_NO_USED") || !strcmp(err_code, "INVALID_REQUEST"));
+}
+
+static int definite(const wxpay_api_result_t *result)
+{
+    return result->err.code == WXPAY_EGATEWAY && !(result->err.flags & WXPAY_ERR_AMBIGUOUS);
+}
+
+static void remember_error(wxpay_attempt_t *a, const wxpay_api_result_t *result, apr_pool_t *pool)
+{
+    a->err_code = result->err.err_code[0] ? apr_pstrdup(pool, result->err.err_code) : NULL;
+    a->err_detail = apr_pstrdup(pool, result->err.detail);
+}
+
+static void applied_send(const wxpay_order_t *order, wxpay_attempt_t *a,
+                         const wxpay_api_result_t *result, apr_pool_t *pool, apr_time_t now)
+{
+    if (definite(result) && is_code(result, "ORDERPAID")) {
+        next(a, WXPAY_TODO_QUERY, now);
+    }
+    else if (definite(result) && is_code(result, "ORDERCLOSED")) {
+        done(a, WXPAY_ATTEMPT_CLOSED);
+    }
+    else if (a->state == WXPAY_ATTEMPT_CLOSING) {
+        /* Another device or a close got in while the call was under way: whatever came of it is to be closed. */
+        next(a, WXPAY_TODO_CLOSE, now);
+    }
+    else if (result->err.code == WXPAY_OK) {
+        done(a, WXPAY_ATTEMPT_OPEN);
+        a->prepay_id = apr_pstrdup(pool, result->prepay_id);
+        a->code_url = apr_pstrdup(pool, result->code_url);
+        a->mweb_url = apr_pstrdup(pool, result->mweb_url);
+        a->url_at = now;
+        a->err_code = NULL;
+        a->err_detail = NULL;
+        if (order->close_wanted || order->quarantined) {
+            a->state = WXPAY_ATTEMPT_CLOSING;
+            next(a, WXPAY_TODO_CLOSE, now);
+        }
+    }
+    else if (definite(result) && number_taken(result->err.err_code)) {
+        next(a, WXPAY_TODO_QUERY, now);
+    }
+    else if (definite(result) && !(result->err.flags & WXPAY_ERR_RETRY)) {
+        if (a->state == WXPAY_ATTEMPT_SENT) {
+            done(a, WXPAY_ATTEMPT_FAILED);
+        }
+        else { /* it was open once, so money may have come: ask */
+            next(a, WXPAY_TODO_QUERY, now);
+        }
+    }
+    else {
+        next(a, WXPAY_TODO_SEND, back_off(a, now));
+    }
+}
+
+static void applied_unpaid(const wxpay_order_t *order, wxpay_attempt_t *a, apr_time_t now)
+{
+    switch (a->state) {
+    case WXPAY_ATTEMPT_SENT:
+        if (number_taken(a->err_code) || !wxpay_plan_order_open(order, now)) {
+            a->state = WXPAY_ATTEMPT_CLOSING;
+            next(a, WXPAY_TODO_CLOSE, now);
+        }
+        else {
+            next(a, WXPAY_TODO_SEND, now);
+        }
+        break;
+    case WXPAY_ATTEMPT_CLOSING: {
+        apr_time_t due = a->sent_at + WXPAY_CLOSE_AFTER;
+
+        next(a, WXPAY_TODO_CLOSE, due > now ? due : now + apr_time_from_sec(30));
+        break;
+    }
+    default:
+        a->todo = WXPAY_TODO_NONE;
+        break;
+    }
+}
+
+static void applied_not_exist(const wxpay_order_t *order, wxpay_attempt_t *a,
+                              const wxpay_account_t *account, apr_time_t now)
+{
+    apr_time_t certain = a->sent_at + wxpay_account_deadline(account) + apr_time_from_sec(60);
+
+    if (a->state == WXPAY_ATTEMPT_SENT && number_taken(a->err_code)) {
+        done(a, WXPAY_ATTEMPT_FAILED); /* it was refused for its own sake, not for the number's */
+    }
+    else if (a->state == WXPAY_ATTEMPT_SENT && wxpay_plan_order_open(order, now)) {
+        next(a, WXPAY_TODO_SEND, now);
+    }
+    else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_CLOSING) {
+        /* Not final while our unifiedorder may still be on its way. */
+        if (now >= certain) {
+            done(a, WXPAY_ATTEMPT_CLOSED);
+        }
+        else {
+            next(a, WXPAY_TODO_QUERY, certain);
+        }
+    }
+    else {
+        a->todo = WXPAY_TODO_NONE;
+    }
+}
+
+static int applied_query(const wxpay_order_t *order, wxpay_attempt_t *a,
+                         const wxpay_api_result_t *result, const wxpay_account_t *account,
+                         apr_time_t now)
+{
+    if (result->err.code == WXPAY_OK) {
+        switch (result->trade_state) {
+        case WXPAY_TRADE_SUCCESS:
+        case WXPAY_TRADE_REFUND:
+            return 1;
+        case WXPAY_TRADE_CLOSED:
+            done(a, WXPAY_ATTEMPT_CLOSED);
+            break;
+        default:
+            applied_unpaid(order, a, now);
+            break;
+        }
+    }
+    else if (definite(result) && is_code(result, "ORDERNOTEXIST")) {
+        applied_not_exist(order, a, account, now);
+    }
+    else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_CLOSING) {
+        next(a, WXPAY_TODO_QUERY, back_off(a, now));
+    }
+    else {
+        a->todo = WXPAY_TODO_NONE;
+    }
+    return 0;
+}
+
+int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *a, wxpay_todo_e did,
+                     const wxpay_api_result_t *result, const wxpay_account_t *account,
+                     apr_pool_t *pool, apr_time_t now)
+{
+    a->lease_owner = NULL;
+    a->lease_until = 0;
+    switch (did) {
+    case WXPAY_TODO_SEND:
+        if (result->err.code != WXPAY_OK) {
+            remember_error(a, result, pool);
+        }
+        applied_send(order, a, result, pool, now);
+        return 0;
+    case WXPAY_TODO_QUERY:
+        return applied_query(order, a, result, account, now);
+    case WXPAY_TODO_CLOSE:
+        if (result->err.code == WXPAY_OK || (definite(result) && is_code(result, "ORDERCLOSED"))) {
+            done(a, WXPAY_ATTEMPT_CLOSED);
+        }
+        else {
+            next(a, WXPAY_TODO_QUERY, now); /* paid, too early, or unknown: ask what it is */
+        }
+        return 0;
+    default:
+        return 0;
+    }
+}

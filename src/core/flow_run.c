@@ -1,0 +1,286 @@
+#include "flow_int.h"
+
+#include <apr_strings.h>
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include "order_json.h"
+#include "token.h"
+
+static void go_on(wxpay_run_t *run);
+
+wxpay_run_t *wxpay_run_create(wxpay_flow_t *flow, const wxpay_account_t *account,
+                              wxpay_intent_e intent, const char *out_trade_no)
+{
+    apr_pool_t *pool;
+    wxpay_run_t *run;
+
+    /* No parent: a run outlives the request that started it, and two threads hold it. */
+    apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
+    run = apr_pcalloc(pool, sizeof(*run));
+    run->pool = pool;
+    run->flow = flow;
+    run->account = account;
+    run->intent = intent;
+    run->out_trade_no = apr_pstrdup(pool, out_trade_no);
+    run->refs = 1;
+    pthread_mutex_init(&run->lock, NULL);
+    pthread_cond_init(&run->cond, NULL);
+    return run;
+}
+
+void wxpay_run_release(wxpay_run_t *run)
+{
+    int left;
+
+    pthread_mutex_lock(&run->lock);
+    left = --run->refs;
+    pthread_mutex_unlock(&run->lock);
+    if (!left) {
+        pthread_cond_destroy(&run->cond);
+        pthread_mutex_destroy(&run->lock);
+        apr_pool_destroy(run->pool);
+    }
+}
+
+static void reach(wxpay_run_t *run, wxpay_stage_e stage)
+{
+    pthread_mutex_lock(&run->lock);
+    run->stage = stage;
+    pthread_cond_broadcast(&run->cond);
+    pthread_mutex_unlock(&run->lock);
+}
+
+static void finish(wxpay_run_t *run)
+{
+    reach(run, WXPAY_STAGE_FINISHED);
+    wxpay_run_release(run);
+}
+
+static struct timespec deadline(apr_interval_time_t wait)
+{
+    apr_time_t until = apr_time_now() + wait;
+    struct timespec ts;
+
+    ts.tv_sec = (time_t)apr_time_sec(until);
+    ts.tv_nsec = (long)apr_time_usec(until) * 1000;
+    return ts;
+}
+
+wxpay_stage_e wxpay_run_wait(wxpay_run_t *run, apr_interval_time_t stored,
+                             apr_interval_time_t wait)
+{
+    struct timespec stored_until = deadline(stored);
+    struct timespec until = deadline(wait);
+    wxpay_stage_e stage;
+
+    pthread_mutex_lock(&run->lock);
+    while (run->stage < WXPAY_STAGE_STORED
+           && pthread_cond_timedwait(&run->cond, &run->lock, &stored_until) != ETIMEDOUT) {
+    }
+    while (run->stage == WXPAY_STAGE_STORED
+           && pthread_cond_timedwait(&run->cond, &run->lock, &until) != ETIMEDOUT) {
+    }
+    stage = run->stage;
+    pthread_mutex_unlock(&run->lock);
+    return stage;
+}
+
+/* ---- inside the transaction ---- */
+
+/* The attempt we called for, if its lease is still ours. */
+static wxpay_attempt_t *find_leased(const wxpay_run_t *run)
+{
+    int i;
+
+    for (i = 0; i < run->snap->count; ++i) {
+        wxpay_attempt_t *a = run->snap->attempts[i];
+
+        if (!strcmp(a->gateway_no, run->doing)) {
+            return a->lease_owner && !strcmp(a->lease_owner, run->owner) ? a : NULL;
+        }
+    }
+    return NULL;
+}
+
+static wxpay_rc_e apply_paid(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a,
+                             wxpay_attempt_state_e was, wxpay_error_t *err)
+{
+    wxpay_notice_t *notice;
+    wxpay_verdict_e verdict;
+    wxpay_rc_e rc;
+
+    a->todo = WXPAY_TODO_NONE;
+    rc = wxpay_row_attempt_update(tx, a, was, err);
+    if (rc == WXPAY_OK) {
+        rc = wxpay_notice_from_query(run->result->fields, run->account, run->pool, &notice, err);
+    }
+    if (rc == WXPAY_OK) {
+        rc = wxpay_flow_pay(run->flow, tx, run->account, run->snap, a, notice,
+                            WXPAY_VERDICT_RECONCILED, run->pool, &verdict, err);
+    }
+    return rc;
+}
+
+/* Record what the last call brought. Only the lease's holder may: else somebody else decided meanwhile. */
+static wxpay_rc_e apply(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
+{
+    wxpay_attempt_state_e was;
+    wxpay_attempt_t *a;
+    wxpay_rc_e rc = wxpay_flow_snapshot(tx, run->account->mch_id, run->out_trade_no, run->pool,
+                                        &run->snap, err);
+
+    if (rc != WXPAY_OK) {
+        return rc;
+    }
+    a = find_leased(run);
+    if (!a) {
+        return WXPAY_OK;
+    }
+    was = a->state;
+    if (wxpay_plan_apply(run->snap->order, a, run->doing_todo, run->result, run->account, run->pool,
+                         now)) {
+        return apply_paid(run, tx, a, was, err);
+    }
+    return wxpay_row_attempt_update(tx, a, was, err);
+}
+
+/* Lease what is due; from here on the gateway may know of it, so it is SENT before any byte leaves. */
+static wxpay_rc_e lease(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a, apr_time_t now,
+                        wxpay_error_t *err)
+{
+    wxpay_attempt_state_e was = a->state;
+
+    if (was == WXPAY_ATTEMPT_RESERVED) {
+        a->state = WXPAY_ATTEMPT_SENT;
+        a->sent_at = now;
+    }
+    a->tries++;
+    a->lease_owner = run->owner;
+    a->lease_until = now + WXPAY_QUEUE_WAIT + wxpay_account_deadline(run->account)
+                     + apr_time_from_sec(5);
+    return wxpay_row_attempt_update(tx, a, was, err);
+}
+
+static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_error_t *err)
+{
+    wxpay_run_t *run = baton;
+    apr_time_t now = run->flow->now();
+    wxpay_order_state_e was;
+    wxpay_attempt_t *due;
+    wxpay_rc_e rc;
+
+    (void)pool; /* everything a run finds is kept in its own pool for the waiter */
+    run->touched = run->result != NULL;
+    rc = run->result ? apply(run, tx, now, err) : wxpay_run_intent(run, tx, now, err);
+    if (rc != WXPAY_OK) {
+        return rc;
+    }
+    was = run->snap->order->state;
+    due = wxpay_plan_due(run->snap, now);
+    if (due) {
+        rc = lease(run, tx, due, now, err);
+    }
+    run->snap->order->state = wxpay_plan_order_state(run->snap);
+    if (rc == WXPAY_OK && (due || run->touched || run->snap->order->state != was)) {
+        rc = wxpay_row_order_update(tx, run->snap->order, was, err);
+    }
+    run->next = due;
+    return rc;
+}
+
+/* ---- between transactions ---- */
+
+static void on_committed(void *baton, wxpay_rc_e rc, const wxpay_error_t *err)
+{
+    wxpay_run_t *run = baton;
+
+    if (rc != WXPAY_OK) {
+        run->err = *err;
+        finish(run);
+        return;
+    }
+    run->result = NULL;
+    if (run->next) {
+        if (run->stage == WXPAY_STAGE_STARTED) {
+            reach(run, WXPAY_STAGE_STORED);
+        }
+        go_on(run);
+    }
+    else {
+        finish(run);
+    }
+}
+
+static void record(wxpay_run_t *run)
+{
+    wxpay_job_t *job = wxpay_job_create();
+    wxpay_error_t err;
+
+    wxpay_error_clear(&err);
+    if (wxpay_store_submit(run->flow->store, job, work, on_committed, run, &err) != WXPAY_OK) {
+        run->err = err;
+        finish(run);
+    }
+    wxpay_job_release(job);
+}
+
+static void on_reply(void *baton, const wxpay_api_result_t *result)
+{
+    wxpay_run_t *run = baton;
+
+    run->result = result;
+    if (result->err.code != WXPAY_OK) {
+        run->call_err = result->err;
+    }
+    record(run);
+}
+
+/* The call could not even be queued: as if it had come back at once, unsent. */
+static void not_sent(wxpay_run_t *run, const wxpay_error_t *err)
+{
+    wxpay_api_result_t *result = apr_pcalloc(run->pool, sizeof(*result));
+
+    result->err = *err;
+    on_reply(run, result);
+}
+
+static void go_on(wxpay_run_t *run)
+{
+    wxpay_fields_t *params;
+    wxpay_error_t err;
+    wxpay_op_e op = WXPAY_OP_UNIFIEDORDER;
+    wxpay_rc_e rc;
+
+    wxpay_error_clear(&err);
+    run->doing = run->next->gateway_no;
+    run->doing_todo = run->next->todo;
+    if (run->doing_todo == WXPAY_TODO_SEND) {
+        rc = wxpay_params_parse(run->pool, run->next->params, &params, &err);
+    }
+    else {
+        op = run->doing_todo == WXPAY_TODO_QUERY ? WXPAY_OP_ORDERQUERY : WXPAY_OP_CLOSEORDER;
+        rc = wxpay_api_number_request(run->account, run->doing, run->pool, &params, &err);
+    }
+    if (rc == WXPAY_OK) {
+        rc = wxpay_api_call(run->flow->api, run->account, op, params, run->pool, on_reply, run,
+                            &err);
+    }
+    if (rc != WXPAY_OK) {
+        not_sent(run, &err);
+    }
+}
+
+void wxpay_run_start(wxpay_run_t *run)
+{
+    wxpay_error_t err;
+
+    wxpay_error_clear(&err);
+    run->refs++; /* the run's own, given back by finish() */
+    if (wxpay_token_random(run->pool, &run->owner, &err) != WXPAY_OK) {
+        run->err = err;
+        finish(run);
+        return;
+    }
+    record(run);
+}

@@ -1,0 +1,265 @@
+// The buyer's page. The server decides and renders; this script asks it and swaps <main>.
+'use strict';
+document.documentElement.classList.add('js');
+document.addEventListener('DOMContentLoaded', () => {
+  const words = document.body.dataset;
+  const live = document.getElementById('live');
+  const lost = document.getElementById('lost');
+  // ms between two looks; a page that is not here is final
+  const pauses = {ready: 1000, preparing: 1000, payable: 2000, blocked: 5000, expired: 15000,
+    closed: 15000, checking: 10000, down: 5000, in_wechat: 3000, store_down: 5000};
+  let main, self, skew, seen, timer, left;
+  let busy = false, tapped = false, fails = 0, opens = 0, openAt = 0;
+
+  const say = (text) => { live.textContent = text; };
+  const clock = () => Date.now() + skew;
+
+  const ask = (path, type, more) =>
+    fetch(path, Object.assign({cache: 'no-cache', headers: {Accept: type}}, more));
+
+  // The whole page again; its <main> takes the place of ours.
+  function load() {
+    return ask(self, 'text/html').then((reply) => reply.text()).then((html) => {
+      const doc = new DOMParser().parseFromString(html, 'text/html');
+      const next = doc.querySelector('main[data-page]');
+      if (!next) {
+        throw new Error('not our page');
+      }
+      const focus = main.contains(document.activeElement) && document.activeElement;
+      const fresh = document.importNode(next, true);
+      const turned = fresh.dataset.page !== main.dataset.page;
+      main.replaceWith(fresh);
+      document.title = doc.title;
+      adopt(fresh);
+      const head = main.querySelector('h1');
+      if (focus) {
+        (focus.id && document.getElementById(focus.id) || head).focus();
+      }
+      if (turned) {
+        say(head.textContent);
+      }
+    });
+  }
+
+  function look() {
+    return ask(self + '/state', 'application/json').then((reply) => {
+      return reply.ok ? reply.json() : {};
+    }).then((now) => {
+      const told = now.state + ' ' + now.rev;
+      const known = main.dataset.page + ' ' + main.dataset.rev;
+      return told === known || told === seen ? null : load().then(() => {
+        seen = now.state && told;
+      });
+    });
+  }
+
+  // Opens the code: what the form's button does, without leaving the page.
+  function open(form) {
+    opens += 1;
+    openAt = Date.now() + Math.min(120000, 5000 * Math.pow(2, opens));
+    return ask(self, 'application/json', {
+      method: 'POST',
+      body: new URLSearchParams([['csrf', form.elements.csrf.value]]),
+    }).then(load);
+  }
+
+  // Never from a tab that nobody looks at: previews and prefetching open nothing.
+  function isDue() {
+    const page = main.dataset.page;
+    if (document.hidden || document.prerendering || Date.now() < openAt) {
+      return false;
+    }
+    return page === 'ready' || page === 'down' || (page === 'blocked' && left === 0);
+  }
+
+  function step() {
+    const form = main.querySelector('form');
+    clearTimeout(timer);
+    if (busy || !pauses[main.dataset.page]) {
+      return;
+    }
+    const work = form && (tapped || isDue()) ? open(form) : look();
+    busy = true;
+    tapped = false;
+    Promise.race([work, new Promise((_, fail) => setTimeout(fail, 15000))]).then(() => {
+      fails = 0;
+    }, () => {
+      fails += 1;
+    }).then(() => {
+      const button = main.querySelector('form button');
+      busy = false;
+      lost.hidden = fails < 2;
+      main.classList.toggle('stuck', opens > 1 || fails > 0);
+      if (button) {
+        button.disabled = tapped;
+      }
+      plan();
+    });
+  }
+
+  function plan() {
+    const pause = fails ? Math.min(30000, 1000 * Math.pow(2, fails)) : pauses[main.dataset.page];
+    const stretch = (document.hidden ? 8 : 1) * (0.9 + Math.random() / 5);
+    if (pause) {
+      timer = setTimeout(step, tapped ? 0 : pause * stretch);
+    }
+  }
+
+  function timeWords(sec, loud) {
+    const two = (n) => (n < 10 ? '0' : '') + n;
+    const min = loud ? Math.floor(sec / 60) : Math.ceil(sec / 60);
+    const hours = Math.floor(min / 60);
+    if (loud) {
+      return (hours ? hours + ':' + two(min % 60) : min) + ':' + two(sec % 60);
+    }
+    return (hours ? hours + words.hours : '')
+      + (!hours || min % 60 ? min % 60 + words.minutes : '');
+  }
+
+  function tick() {
+    const line = main.querySelector('.clock');
+    if (!line) {
+      left = null;
+      return;
+    }
+    const before = left;
+    const loud = clock() >= Number(line.dataset.from);
+    left = Math.max(0, Math.ceil((Number(line.dataset.at) - clock()) / 1000));
+    const form = loud ? line.dataset.loud : line.dataset.calm;
+    const text = form.replace('{}', timeWords(left, loud));
+    if (line.textContent !== text) {
+      line.textContent = text;
+      line.classList.toggle('loud', loud);
+    }
+    if (before === null || before === left) {
+      return;
+    }
+    if (main.dataset.page === 'payable') {
+      [[300, words.left5], [60, words.left1], [0, words.left0]].forEach((mark) => {
+        if (before > mark[0] && left <= mark[0]) {
+          say(mark[1]);
+        }
+      });
+    }
+    if (left === 0) {
+      step();
+    }
+  }
+
+  function copy(text) {
+    if (navigator.clipboard) {
+      return navigator.clipboard.writeText(text);
+    }
+    const box = document.createElement('textarea');
+    box.className = 'vh';
+    box.value = text;
+    document.body.appendChild(box);
+    box.select();
+    const done = document.execCommand('copy');
+    box.remove();
+    return done ? Promise.resolve() : Promise.reject(new Error('no clipboard'));
+  }
+
+  function addButton(after, id, label) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.id = id;
+    button.textContent = label;
+    after.appendChild(button);
+    return button;
+  }
+
+  function addCopy(place, id, label, text) {
+    const button = addButton(place, id, label);
+    button.addEventListener('click', () => copy(text).then(() => {
+      button.textContent = words.copied;
+      say(words.copied);
+      setTimeout(() => { button.textContent = label; }, 2000);
+    }, () => {}));
+    return button;
+  }
+
+  // Back from the shop (or a reload) shows the receipt and stays there.
+  function wasHere() {
+    try {
+      const mark = 'wxpay ' + self;
+      const known = sessionStorage.getItem(mark);
+      sessionStorage.setItem(mark, '1');
+      return known;
+    } catch (error) {
+      return null;
+    }
+  }
+
+  function goOn(link) {
+    let rest = 3;
+    const line = document.createElement('p');
+    const text = document.createElement('span');
+    line.className = 'auto';
+    line.appendChild(text);
+    text.textContent = words.auto.replace('{}', rest);
+    const beat = setInterval(() => {
+      rest -= document.hidden ? 0 : 1;
+      text.textContent = words.auto.replace('{}', rest);
+      if (rest <= 0) {
+        clearInterval(beat);
+        location.assign(link.href);
+      }
+    }, 1000);
+    addButton(line, 'stay', words.stay).addEventListener('click', () => {
+      clearInterval(beat);
+      line.remove();
+      link.focus();
+    });
+    link.parentNode.after(line);
+  }
+
+  function adopt(node) {
+    main = node;
+    self = main.dataset.self || self || location.pathname;
+    skew = Number(main.dataset.now) - Date.now();
+    left = null;
+    const number = main.querySelector('[data-clip]');
+    const share = main.querySelector('[data-clip-link]');
+    const form = main.querySelector('form');
+    const back = main.querySelector('#back');
+    if (number) {
+      addCopy(number.parentNode, 'copy', words.copy, number.textContent)
+        .setAttribute('aria-label', words.copy + ' ' + number.textContent);
+    }
+    if (share) {
+      addCopy(share, 'copy-link', words.link, location.href).className = 'line';
+    }
+    if (form) {
+      form.addEventListener('submit', (event) => {
+        event.preventDefault();
+        form.querySelector('button').disabled = tapped = true;
+        step();
+      });
+    }
+    if (main.dataset.page === 'payable' || main.dataset.page === 'paid') {
+      opens = 0;
+    }
+    if (main.dataset.page === 'down') {
+      openAt = Math.max(openAt, Date.now() + 5000);
+    }
+    if (main.dataset.page === 'paid' && back && !wasHere()) {
+      goOn(back);
+    }
+    tick();
+  }
+
+  function wake() {
+    if (!document.hidden) {
+      step();
+    }
+  }
+
+  adopt(document.querySelector('main'));
+  setInterval(tick, 1000);
+  document.addEventListener('visibilitychange', wake);
+  document.addEventListener('prerenderingchange', wake);
+  window.addEventListener('online', wake);
+  window.addEventListener('pageshow', (event) => { if (event.persisted) { wake(); } });
+  step();
+});

@@ -1,0 +1,366 @@
+/* store_sqlite.c - the embedded driver: reads, work inside a transaction, commits of the caller. */
+#include "store_sqlite_int.h"
+
+#include <apr_strings.h>
+#include <string.h>
+#include <time.h>
+
+#define DEFAULT_BUSY_TIMEOUT apr_time_from_sec(2)
+#define MAX_IDLE_READERS 64
+
+static const char SQL_BEGIN_WRITE[] = "BEGIN IMMEDIATE";
+static const char SQL_BEGIN_READ[] = "BEGIN";
+static const char SQL_COMMIT[] = "COMMIT";
+static const char SQL_ROLLBACK[] = "ROLLBACK";
+static const char SQL_JOB[] = "SAVEPOINT job";
+static const char SQL_JOB_KEEP[] = "RELEASE job";
+static const char SQL_JOB_UNDO[] = "ROLLBACK TO job";
+
+apr_time_t wxpay_sqlite_clock(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return apr_time_make(ts.tv_sec, ts.tv_nsec / 1000);
+}
+
+static wxpay_rc_e stopping(wxpay_error_t *err)
+{
+    wxpay_error_set(err, WXPAY_EBUSY, "store", "this server process is about to end");
+    if (err) {
+        err->flags |= WXPAY_ERR_RETRY;
+    }
+    return WXPAY_EBUSY;
+}
+
+/* ---- a write transaction ---- */
+
+/* Leave the connection outside of any transaction; after errors that may stick, leave none. */
+static void settle(wxpay_sqlite_conn_t **conn)
+{
+    if (*conn && !sqlite3_get_autocommit((*conn)->db)) {
+        wxpay_sqlite_control(*conn, SQL_ROLLBACK);
+    }
+    if (*conn && (*conn)->broken) {
+        wxpay_sqlite_close(*conn);
+        *conn = NULL;
+    }
+}
+
+wxpay_rc_e wxpay_sqlite_begin(wxpay_sqlite_t *sq, apr_time_t give_up, wxpay_error_t *err)
+{
+    wxpay_rc_e rc = wxpay_sqlite_ready(sq, &sq->writer, 0, give_up, err);
+
+    if (rc == WXPAY_OK) {
+        int xrc = wxpay_sqlite_control(sq->writer, SQL_BEGIN_WRITE);
+
+        if (xrc != SQLITE_OK) {
+            rc = wxpay_sqlite_fail(sq->writer, xrc, "begin", err);
+            settle(&sq->writer);
+        }
+    }
+    if (rc != WXPAY_OK) {
+        wxpay_sqlite_trouble(sq, WXPAY_SQLITE_WRITE, rc, err);
+    }
+    return rc;
+}
+
+/* One job, in a savepoint of its own unless it is alone. SQLite ends the whole transaction on some
+ * errors (full disk, I/O): then so do we. */
+static wxpay_rc_e run_task(wxpay_sqlite_t *sq, wxpay_sqlite_task_t *task, int alone,
+                           wxpay_error_t *err)
+{
+    wxpay_tx_t tx = { &sq->store, sq->writer, 1 };
+    int xrc = alone ? SQLITE_OK : wxpay_sqlite_control(sq->writer, SQL_JOB);
+
+    if (xrc != SQLITE_OK) {
+        return wxpay_sqlite_fail(sq->writer, xrc, "savepoint", err);
+    }
+    task->rc = task->work(&tx, task->baton, wxpay_job_pool(task->job), &task->err);
+    if (sqlite3_get_autocommit(sq->writer->db)) {
+        if (task->rc == WXPAY_OK || !task->err.code) {
+            wxpay_error_set(&task->err, WXPAY_ESTORE, "store", "the transaction was ended by SQLite");
+        }
+        *err = task->err;
+        return err->code;
+    }
+    if (alone) {
+        return WXPAY_OK;
+    }
+    if (task->rc != WXPAY_OK) {
+        xrc = wxpay_sqlite_control(sq->writer, SQL_JOB_UNDO);
+    }
+    if (xrc == SQLITE_OK) {
+        xrc = wxpay_sqlite_control(sq->writer, SQL_JOB_KEEP);
+    }
+    return xrc == SQLITE_OK ? WXPAY_OK : wxpay_sqlite_fail(sq->writer, xrc, "savepoint", err);
+}
+
+static wxpay_rc_e finish(wxpay_sqlite_t *sq, int keep, wxpay_error_t *err)
+{
+    int xrc = wxpay_sqlite_control(sq->writer, keep ? SQL_COMMIT : SQL_ROLLBACK);
+    wxpay_rc_e rc;
+
+    if (xrc == SQLITE_OK) {
+        return WXPAY_OK;
+    }
+    rc = wxpay_sqlite_fail(sq->writer, xrc, "commit", err);
+    if ((xrc & 0xff) == SQLITE_IOERR) {
+        err->flags |= WXPAY_ERR_AMBIGUOUS;
+    }
+    return rc;
+}
+
+void wxpay_sqlite_apply(wxpay_sqlite_t *sq, wxpay_sqlite_task_t *tasks)
+{
+    wxpay_sqlite_task_t *task;
+    const wxpay_sqlite_task_t *ailing = NULL;
+    wxpay_error_t err;
+    wxpay_rc_e rc = WXPAY_OK;
+    int alone = !tasks->next;
+    int kept = 0;
+
+    wxpay_error_clear(&err);
+    for (task = tasks; task && rc == WXPAY_OK; task = task->next) {
+        rc = run_task(sq, task, alone, &err);
+        kept += task->rc == WXPAY_OK;
+        if (task->rc == WXPAY_ESTORE || task->rc == WXPAY_EBUSY) {
+            ailing = task;
+        }
+    }
+    if (rc == WXPAY_OK) {
+        rc = finish(sq, kept > 0, &err);
+    }
+    if (rc != WXPAY_OK) {
+        /* Also those that failed by themselves: what they saw (a neighbour's row) never happened. */
+        for (task = tasks; task; task = task->next) {
+            task->rc = rc;
+            task->err = err;
+        }
+        atomic_fetch_add(&sq->failures, 1);
+        wxpay_sqlite_trouble(sq, WXPAY_SQLITE_WRITE, rc, &err);
+    }
+    else if (ailing) {
+        wxpay_sqlite_trouble(sq, WXPAY_SQLITE_WRITE, ailing->rc, &ailing->err);
+    }
+    else {
+        atomic_fetch_add(&sq->commits, kept > 0);
+        atomic_fetch_add(&sq->jobs, (unsigned)kept);
+        wxpay_sqlite_fine(sq, WXPAY_SQLITE_WRITE);
+    }
+    settle(&sq->writer);
+}
+
+/* ---- commits of the caller (inline) ---- */
+
+static wxpay_rc_e not_in_time(wxpay_error_t *err)
+{
+    wxpay_error_set(err, WXPAY_EBUSY, "store", "others kept the store busy: not written in time");
+    if (err) {
+        err->flags |= WXPAY_ERR_RETRY;
+    }
+    return WXPAY_EBUSY;
+}
+
+static wxpay_rc_e lock_inline(wxpay_sqlite_t *sq, apr_interval_time_t wait, wxpay_error_t *err)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += apr_time_sec(wait);
+    until.tv_nsec += apr_time_usec(wait) * 1000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        ++until.tv_sec;
+    }
+    if (pthread_mutex_timedlock(&sq->write_lock, &until) != 0) {
+        return not_in_time(err);
+    }
+    if (sq->opt.lock && sq->opt.lock(sq->opt.lock_baton) != 0) {
+        pthread_mutex_unlock(&sq->write_lock);
+        return not_in_time(err);
+    }
+    return WXPAY_OK;
+}
+
+static wxpay_rc_e run_inline(wxpay_sqlite_t *sq, wxpay_sqlite_task_t *task,
+                             apr_interval_time_t wait)
+{
+    apr_time_t give_up = wxpay_sqlite_clock() + wait;
+
+    if (atomic_load(&sq->stopping)) {
+        return task->rc = stopping(&task->err);
+    }
+    task->rc = lock_inline(sq, wait, &task->err);
+    if (task->rc != WXPAY_OK) {
+        return task->rc;
+    }
+    task->rc = wxpay_sqlite_begin(sq, give_up, &task->err);
+    if (task->rc == WXPAY_OK) {
+        wxpay_sqlite_apply(sq, task);
+    }
+    if (sq->opt.unlock) {
+        sq->opt.unlock(sq->opt.lock_baton);
+    }
+    pthread_mutex_unlock(&sq->write_lock);
+    return task->rc;
+}
+
+static wxpay_rc_e inline_commit(wxpay_store_t *store, wxpay_job_t *job, wxpay_work_fn *work,
+                                void *baton, apr_interval_time_t wait, wxpay_error_t *err)
+{
+    wxpay_sqlite_t *sq = store->impl;
+    wxpay_sqlite_task_t task;
+
+    memset(&task, 0, sizeof(task));
+    task.job = job;
+    task.work = work;
+    task.baton = baton;
+    run_inline(sq, &task, wait < sq->opt.busy_timeout ? wait : sq->opt.busy_timeout);
+    if (err) {
+        *err = task.err;
+    }
+    return task.rc;
+}
+
+static wxpay_rc_e inline_submit(wxpay_store_t *store, wxpay_job_t *job, wxpay_work_fn *work,
+                                wxpay_job_done_fn *done, void *baton, wxpay_error_t *err)
+{
+    wxpay_sqlite_t *sq = store->impl;
+    wxpay_error_t own;
+    wxpay_rc_e rc;
+
+    if (atomic_load(&sq->stopping)) {
+        return stopping(err);
+    }
+    wxpay_error_clear(&own);
+    rc = inline_commit(store, job, work, baton, sq->opt.busy_timeout, &own);
+    done(baton, rc, &own);
+    return WXPAY_OK;
+}
+
+/* ---- reads ---- */
+
+static wxpay_sqlite_conn_t *borrow(wxpay_sqlite_t *sq)
+{
+    wxpay_sqlite_conn_t *conn;
+
+    pthread_mutex_lock(&sq->read_lock);
+    conn = sq->readers;
+    if (conn) {
+        sq->readers = conn->next;
+        --sq->idle;
+    }
+    pthread_mutex_unlock(&sq->read_lock);
+    return conn;
+}
+
+static void return_reader(wxpay_sqlite_t *sq, wxpay_sqlite_conn_t *conn)
+{
+    if (!conn) {
+        return;
+    }
+    pthread_mutex_lock(&sq->read_lock);
+    if (sq->idle < MAX_IDLE_READERS && !atomic_load(&sq->stopping)) {
+        conn->next = sq->readers;
+        sq->readers = conn;
+        ++sq->idle;
+        conn = NULL;
+    }
+    pthread_mutex_unlock(&sq->read_lock);
+    wxpay_sqlite_close(conn);
+}
+
+static wxpay_rc_e read_snapshot(wxpay_store_t *store, wxpay_work_fn *work, void *baton,
+                                apr_pool_t *pool, wxpay_error_t *err)
+{
+    wxpay_sqlite_t *sq = store->impl;
+    wxpay_sqlite_conn_t *conn = borrow(sq);
+    wxpay_tx_t tx = { store, NULL, 0 };
+    wxpay_error_t own;
+    wxpay_rc_e rc;
+    int xrc;
+
+    wxpay_error_clear(&own);
+    rc = wxpay_sqlite_ready(sq, &conn, 1, wxpay_sqlite_clock() + sq->opt.busy_timeout, &own);
+    if (rc == WXPAY_OK) {
+        xrc = wxpay_sqlite_control(conn, SQL_BEGIN_READ);
+        tx.conn = conn;
+        rc = xrc == SQLITE_OK ? work(&tx, baton, pool, &own)
+                              : wxpay_sqlite_fail(conn, xrc, "read", &own);
+    }
+    settle(&conn);
+    return_reader(sq, conn);
+    if (rc == WXPAY_ESTORE || rc == WXPAY_EBUSY) {
+        wxpay_sqlite_trouble(sq, WXPAY_SQLITE_READ, rc, &own);
+    }
+    else {
+        wxpay_sqlite_fine(sq, WXPAY_SQLITE_READ);
+    }
+    if (err) {
+        *err = own;
+    }
+    return rc;
+}
+
+/* ---- the rest of the driver ---- */
+
+static void stop(wxpay_store_t *store, apr_interval_time_t wait)
+{
+    wxpay_sqlite_t *sq = store->impl;
+    wxpay_sqlite_conn_t *conn;
+
+    atomic_store(&sq->stopping, 1);
+    /* Inline: this may be a signal handler on top of a commit; touch nothing. */
+    if (!sq->opt.threaded || !wxpay_sqlite_writer_stop(sq, wait)) {
+        return;
+    }
+    while ((conn = borrow(sq)) != NULL) {
+        wxpay_sqlite_close(conn);
+    }
+}
+
+static void stats(wxpay_store_t *store, wxpay_store_stats_t *out)
+{
+    wxpay_sqlite_t *sq = store->impl;
+
+    out->commits = atomic_load(&sq->commits);
+    out->jobs = atomic_load(&sq->jobs);
+    out->failures = atomic_load(&sq->failures);
+}
+
+static const wxpay_store_driver_t inline_driver = {
+    wxpay_sqlite_exec, wxpay_sqlite_query, inline_commit, inline_submit, read_snapshot, stop, stats
+};
+static const wxpay_store_driver_t threaded_driver = {
+    wxpay_sqlite_exec, wxpay_sqlite_query, wxpay_sqlite_writer_commit, wxpay_sqlite_writer_submit,
+    read_snapshot, stop, stats
+};
+
+wxpay_rc_e wxpay_store_sqlite_create(apr_pool_t *pool, const wxpay_sqlite_options_t *options,
+                                     wxpay_store_t **store, wxpay_error_t *err)
+{
+    wxpay_sqlite_t *sq = apr_pcalloc(pool, sizeof(*sq));
+
+    if (!sqlite3_threadsafe()) {
+        return wxpay_error_set(err, WXPAY_EINTERNAL, "open store",
+                               "this SQLite library was built without thread safety");
+    }
+    sq->opt = *options;
+    sq->opt.path = apr_pstrdup(pool, options->path);
+    if (sq->opt.busy_timeout <= 0) {
+        sq->opt.busy_timeout = DEFAULT_BUSY_TIMEOUT;
+    }
+    if (pthread_mutex_init(&sq->write_lock, NULL) || pthread_mutex_init(&sq->read_lock, NULL)
+        || pthread_mutex_init(&sq->queue_lock, NULL) || pthread_mutex_init(&sq->trouble_lock, NULL)
+        || pthread_condattr_init(&sq->monotonic)
+        || pthread_condattr_setclock(&sq->monotonic, CLOCK_MONOTONIC)
+        || pthread_cond_init(&sq->work_waits, &sq->monotonic)
+        || pthread_cond_init(&sq->thread_ended, &sq->monotonic)) {
+        return wxpay_error_set(err, WXPAY_EINTERNAL, "open store", "cannot make locks");
+    }
+    sq->store.driver = options->threaded ? &threaded_driver : &inline_driver;
+    sq->store.impl = sq;
+    *store = &sq->store;
+    return WXPAY_OK;
+}

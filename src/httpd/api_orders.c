@@ -1,0 +1,362 @@
+/* api_orders.c - create, read and close orders for a site's backend. */
+#include "api_call.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "io.h"
+#include "order_json.h"
+
+/* The store's own waiting, on top of the gateway's deadline. */
+#define STORE_MARGIN apr_time_from_sec(3)
+
+/* ---- what every answer with an order needs ---- */
+
+static const char *pay_url(const mod_wxpay_api_call_t *call, const wxpay_order_t *order)
+{
+    return call->cfg->checkout_path && order->pay_id
+               ? apr_pstrcat(call->r->pool, call->cfg->account->site, call->cfg->checkout_path, "/",
+                             order->pay_id, NULL)
+               : NULL;
+}
+
+static int send_order(const mod_wxpay_api_call_t *call, int status, const wxpay_snapshot_t *snap)
+{
+    const json_t *json =
+        wxpay_order_json(call->r->pool, snap->order, (const wxpay_attempt_t *const *)snap->attempts,
+                         snap->count, pay_url(call, snap->order), apr_time_now());
+
+    return mod_wxpay_send_json(call->r, status, json);
+}
+
+static void set_location(const mod_wxpay_api_call_t *call, const char *number)
+{
+    apr_pool_t *pool = call->r->pool;
+
+    apr_table_setn(call->r->headers_out, "Location",
+                   apr_pstrcat(pool, call->cfg->api_path, "/orders/",
+                               ap_escape_path_segment(pool, number), NULL));
+}
+
+/* ---- waiting for the gateway ---- */
+
+static int wants_async(request_rec *r)
+{
+    const char *prefer = apr_table_get(r->headers_in, "Prefer");
+
+    return prefer && ap_find_token(r->pool, prefer, "respond-async");
+}
+
+typedef struct waiting_t {
+    apr_interval_time_t time;
+    int async;
+    int place; /* held: end_wait() gives it back */
+} waiting_t;
+
+/* 0 when everybody who may wait does already. */
+static int begin_wait(const mod_wxpay_api_call_t *call, waiting_t *waiting)
+{
+    waiting->async = wants_async(call->r);
+    waiting->place = !waiting->async && mod_wxpay_wait_begin();
+    waiting->time =
+        waiting->place ? wxpay_account_deadline(call->cfg->account) + STORE_MARGIN : 0;
+    return waiting->async || waiting->place;
+}
+
+static void end_wait(const waiting_t *waiting)
+{
+    if (waiting->place) {
+        mod_wxpay_wait_end();
+    }
+}
+
+static int no_place(request_rec *r)
+{
+    mod_wxpay_problem_t problem = {HTTP_SERVICE_UNAVAILABLE, "no_place",
+                                   "too many requests wait for the gateway already; nothing was "
+                                   "done: repeat the same request, or send \"Prefer: "
+                                   "respond-async\"",
+                                   NULL, NULL, 2};
+
+    return mod_wxpay_send_problem(r, &problem);
+}
+
+/* The call goes on without us: 202 to those who said so, 504 to those who waited in vain. */
+static int send_unfinished(const mod_wxpay_api_call_t *call, const waiting_t *waiting,
+                           const wxpay_snapshot_t *snap)
+{
+    mod_wxpay_problem_t problem = {HTTP_GATEWAY_TIME_OUT, "gateway_timeout",
+                                   "the gateway has not answered yet and the call goes on; repeat "
+                                   "the same request, it is safe",
+                                   NULL, NULL, 1};
+
+    if (!waiting->async) {
+        return mod_wxpay_send_problem(call->r, &problem);
+    }
+    set_location(call, snap->order->out_trade_no);
+    apr_table_setn(call->r->headers_out, "Preference-Applied", "respond-async");
+    return send_order(call, HTTP_ACCEPTED, snap);
+}
+
+/* ---- create ---- */
+
+static wxpay_rc_e read_members(const mod_wxpay_api_call_t *call, int json, wxpay_fields_t **fields,
+                               wxpay_error_t *err)
+{
+    static const char *const nested[] = {"detail", "scene_info", NULL};
+    apr_pool_t *pool = call->r->pool;
+
+    return json ? wxpay_json_to_fields(pool, call->body, call->body_len, nested, fields, err)
+                : wxpay_fields_parse_form(pool, call->body, call->body_len, fields, err);
+}
+
+/* An order that is repeated is judged by the time it first came in: its time_expire was far enough
+ * ahead then. */
+static wxpay_rc_e make_order(const mod_wxpay_api_call_t *call, const wxpay_fields_t *fields,
+                             wxpay_order_t **order, wxpay_error_t *err)
+{
+    apr_pool_t *pool = call->r->pool;
+    const wxpay_account_t *account = call->cfg->account;
+    wxpay_rc_e rc = wxpay_order_from_fields(fields, account, apr_time_now(), pool, order, err);
+    const char *number = wxpay_fields_get(fields, "out_trade_no");
+    wxpay_snapshot_t *snap;
+    wxpay_error_t unknown;
+
+    if (rc == WXPAY_EINPUT && strcmp(err->field, "time_expire") == 0
+        && wxpay_flow_read(call->child->flow, account, number, pool, &snap, &unknown)
+               == WXPAY_OK) {
+        rc = wxpay_order_from_fields(fields, account, snap->order->created_at, pool, order, err);
+    }
+    return rc;
+}
+
+static wxpay_rc_e settle_return_url(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
+                                    wxpay_error_t *err)
+{
+    const mod_wxpay_dir_t *dir = mod_wxpay_config_dir(call->r);
+
+    if (!order->return_url) {
+        order->return_url = dir->return_url;
+    }
+    else if (!mod_wxpay_config_return_allowed(call->cfg, dir, call->r->pool, order->return_url)) {
+        return wxpay_error_field(err, "check order", "return_url",
+                                 "return_url names a host that WxPayReturnHosts does not list");
+    }
+    return WXPAY_OK;
+}
+
+static wxpay_rc_e submit(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
+                         int default_return_url, apr_interval_time_t wait, wxpay_snapshot_t **snap,
+                         int *created, wxpay_error_t *err)
+{
+    wxpay_identity_t identity = {order->trade_type, order->openid,
+                                 order->trade_type == WXPAY_TRADE_NATIVE
+                                     ? call->cfg->account->server_ip
+                                     : order->spbill_create_ip};
+    const wxpay_identity_t *open = order->trade_type ? &identity : NULL;
+    wxpay_flow_t *flow = call->child->flow;
+    wxpay_rc_e rc = wxpay_flow_submit(flow, call->cfg->account, order, open, wait, call->r->pool,
+                                      snap, created, err);
+
+    /* WxPayReturnURL was changed since the order first came in: the site says no other fact */
+    if (rc == WXPAY_ECONFLICT && default_return_url && *snap
+        && strcmp(err->field, "return_url") == 0) {
+        order->return_url = (*snap)->order->return_url;
+        rc = wxpay_flow_submit(flow, call->cfg->account, order, open, wait, call->r->pool, snap,
+                               created, err);
+    }
+    return rc;
+}
+
+/* The order is open elsewhere, and the gateway does not close it yet. */
+static int send_blocked(const mod_wxpay_api_call_t *call, const wxpay_snapshot_t *snap)
+{
+    mod_wxpay_problem_t problem = {HTTP_CONFLICT, "open_elsewhere",
+                                   "the order is open with another trade_type or openid, and the "
+                                   "gateway does not close it yet; repeat the same request later",
+                                   "trade_type", NULL, 30};
+    apr_time_t now = apr_time_now();
+
+    for (int i = 0; i < snap->count; i++) {
+        const wxpay_attempt_t *attempt = snap->attempts[i];
+
+        if (attempt->state == WXPAY_ATTEMPT_CLOSING && attempt->next_at > now) {
+            problem.retry_after = (int)apr_time_sec(attempt->next_at - now) + 1;
+        }
+    }
+    return mod_wxpay_send_problem(call->r, &problem);
+}
+
+static int is_unpaid(const wxpay_order_t *order)
+{
+    return (order->state == WXPAY_ORDER_NEW || order->state == WXPAY_ORDER_PENDING)
+           && !order->quarantined && !order->close_wanted && order->expires_at > apr_time_now();
+}
+
+static int send_created(const mod_wxpay_api_call_t *call, const waiting_t *waiting, int opened,
+                        const wxpay_snapshot_t *snap, int created)
+{
+    if (opened && is_unpaid(snap->order) && !wxpay_snapshot_payable(snap, apr_time_now())) {
+        return wxpay_snapshot_busy(snap, apr_time_now()) ? send_unfinished(call, waiting, snap)
+                                                         : send_blocked(call, snap);
+    }
+    if (created) {
+        set_location(call, snap->order->out_trade_no);
+    }
+    return send_order(call, created ? HTTP_CREATED : HTTP_OK, snap);
+}
+
+static int create_order(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
+                        int default_return_url)
+{
+    waiting_t waiting = {0, 0, 0};
+    int opened = order->trade_type != WXPAY_TRADE_NONE;
+    wxpay_snapshot_t *snap = NULL;
+    wxpay_error_t err;
+    wxpay_rc_e rc;
+    int created;
+
+    if (opened && !begin_wait(call, &waiting)) {
+        return no_place(call->r);
+    }
+    wxpay_error_clear(&err);
+    rc = submit(call, order, default_return_url, waiting.time, &snap, &created, &err);
+    end_wait(&waiting);
+    if (rc == WXPAY_ECONFLICT) {
+        return mod_wxpay_api_conflict(call->r, *err.field ? "other_facts" : "number_taken", &err);
+    }
+    if (rc != WXPAY_OK) {
+        return mod_wxpay_api_failed(call->r, &err);
+    }
+    return send_created(call, &waiting, opened, snap, created);
+}
+
+int mod_wxpay_api_create(const mod_wxpay_api_call_t *call)
+{
+    const char *type = mod_wxpay_content_type(call->r);
+    int json = strcmp(type, "application/json") == 0;
+    wxpay_fields_t *fields;
+    wxpay_order_t *order;
+    wxpay_error_t err;
+    int default_return_url;
+
+    if (!json && strcmp(type, "application/x-www-form-urlencoded") != 0) {
+        apr_table_setn(call->r->headers_out, "Accept-Post",
+                       "application/json, application/x-www-form-urlencoded");
+        return mod_wxpay_api_problem(call->r, HTTP_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type",
+                                     "send application/x-www-form-urlencoded or application/json");
+    }
+    wxpay_error_clear(&err);
+    if (read_members(call, json, &fields, &err) != WXPAY_OK
+        || make_order(call, fields, &order, &err) != WXPAY_OK) {
+        return mod_wxpay_api_refused(call->r, &err);
+    }
+    apr_table_setn(call->r->subprocess_env, "WXPAY_OUT_TRADE_NO", order->out_trade_no);
+    default_return_url = order->return_url == NULL;
+    if (settle_return_url(call, order, &err) != WXPAY_OK) {
+        return mod_wxpay_api_refused(call->r, &err);
+    }
+    return create_order(call, order, default_return_url);
+}
+
+/* ---- read ---- */
+
+static wxpay_rc_e read_query(request_rec *r, int *refresh, wxpay_error_t *err)
+{
+    wxpay_fields_t *query;
+    const char *args = r->args ? r->args : "";
+
+    *refresh = 0;
+    if (wxpay_fields_parse_form(r->pool, args, strlen(args), &query, err) != WXPAY_OK) {
+        return err->code;
+    }
+    for (int i = 0; i < query->count; i++) {
+        if (strcmp(query->items[i].name, "refresh") != 0) {
+            return wxpay_error_field(err, "read query", query->items[i].name,
+                                     "%s is not a parameter of this request",
+                                     query->items[i].name);
+        }
+        *refresh = strcmp(query->items[i].value, "1") == 0;
+        if (!*refresh && strcmp(query->items[i].value, "0") != 0) {
+            return wxpay_error_field(err, "read query", "refresh", "refresh must be 1 or 0");
+        }
+    }
+    return WXPAY_OK;
+}
+
+static int refresh_order(const mod_wxpay_api_call_t *call)
+{
+    wxpay_snapshot_t *snap = NULL;
+    waiting_t waiting;
+    wxpay_error_t err;
+    wxpay_rc_e rc;
+
+    if (!begin_wait(call, &waiting)) {
+        return no_place(call->r);
+    }
+    wxpay_error_clear(&err);
+    rc = wxpay_flow_query(call->child->flow, call->cfg->account, call->number, waiting.time,
+                          call->r->pool, &snap, &err);
+    end_wait(&waiting);
+    if (rc != WXPAY_OK) {
+        return mod_wxpay_api_failed(call->r, &err);
+    }
+    if (snap->order->state != WXPAY_ORDER_PAID && wxpay_snapshot_busy(snap, apr_time_now())) {
+        return send_unfinished(call, &waiting, snap);
+    }
+    return send_order(call, HTTP_OK, snap);
+}
+
+int mod_wxpay_api_read(const mod_wxpay_api_call_t *call)
+{
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int refresh;
+
+    wxpay_error_clear(&err);
+    if (read_query(call->r, &refresh, &err) != WXPAY_OK) {
+        return mod_wxpay_api_refused(call->r, &err);
+    }
+    /* also before asking the gateway: an order of another site does not exist here */
+    if (wxpay_flow_read(call->child->flow, call->cfg->account, call->number, call->r->pool, &snap,
+                        &err)
+        != WXPAY_OK) {
+        return mod_wxpay_api_failed(call->r, &err);
+    }
+    return refresh ? refresh_order(call) : send_order(call, HTTP_OK, snap);
+}
+
+/* ---- close ---- */
+
+int mod_wxpay_api_close(const mod_wxpay_api_call_t *call)
+{
+    wxpay_snapshot_t *snap = NULL;
+    waiting_t waiting;
+    wxpay_error_t err;
+    wxpay_rc_e rc;
+
+    wxpay_error_clear(&err);
+    if (wxpay_flow_read(call->child->flow, call->cfg->account, call->number, call->r->pool, &snap,
+                        &err)
+        != WXPAY_OK) {
+        return mod_wxpay_api_failed(call->r, &err);
+    }
+    if (!begin_wait(call, &waiting)) {
+        return no_place(call->r);
+    }
+    rc = wxpay_flow_close(call->child->flow, call->cfg->account, call->number, waiting.time,
+                          call->r->pool, &snap, &err);
+    end_wait(&waiting);
+    if (rc == WXPAY_ECONFLICT) {
+        return mod_wxpay_api_conflict(call->r, "order_paid", &err);
+    }
+    if (rc != WXPAY_OK) {
+        return mod_wxpay_api_failed(call->r, &err);
+    }
+    if (snap->order->state == WXPAY_ORDER_NEW || snap->order->state == WXPAY_ORDER_PENDING) {
+        set_location(call, call->number);
+        return send_order(call, HTTP_ACCEPTED, snap); /* it goes on closing */
+    }
+    return send_order(call, HTTP_OK, snap);
+}

@@ -1,0 +1,58 @@
+/* lifecycle.h - what lives as long as a server or a child process, made and ended here.
+ *
+ * pre_config registers the mutex; post_config (second pass, still root) makes the state directory,
+ * reads the state secret and makes shared memory and the mutex; child_init makes the child's
+ * objects. Where something of it fails the server starts all the same, says so, and
+ * mod_wxpay_child() is NULL: payment paths answer 503. Without any WxPay directive nothing happens
+ * at all.
+ */
+#ifndef MOD_WXPAY_LIFECYCLE_H
+#define MOD_WXPAY_LIFECYCLE_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include "api.h"
+#include "config.h"
+#include "engine.h"
+#include "flow.h"
+#include "log.h"
+#include "log_limit.h"
+#include "store.h"
+#include "xml.h"
+
+/* One per child process, in pchild; const while serving, its objects are safe for every thread. */
+typedef struct mod_wxpay_child_t {
+    wxpay_log_t log; /* error_log of the main server */
+    wxpay_xml_t *xml;
+    wxpay_engine_t *engine; /* its thread starts at the first call */
+    wxpay_api_t api;
+    wxpay_store_t *store; /* opened at first use */
+    wxpay_flow_t *flow;
+    const wxpay_secret_t **csrf; /* by mod_wxpay_server_t.index; see mod_wxpay_csrf_key() */
+    mod_wxpay_log_limit_t *refused; /* log_limit.h: of refused notifications; in shared memory; never NULL */
+    int threads;                 /* requests this process serves at once */
+    int threaded;                /* 0 under prefork */
+} mod_wxpay_child_t;
+
+/* NULL: unconfigured, or it could not be started (the reason is in error_log): answer 503. */
+const mod_wxpay_child_t *mod_wxpay_child(void);
+
+/* 1 if there is any WxPay directive in the running configuration. */
+int mod_wxpay_active(void);
+
+/* Key for the page's CSRF tokens of this server's site. Only while mod_wxpay_child() is not NULL. */
+const wxpay_secret_t *mod_wxpay_csrf_key(const mod_wxpay_server_t *cfg);
+
+/* Ask for a place to wait for the gateway: at most max(1, a quarter) of this process's threads and a
+ * quarter of MaxRequestWorkers server-wide wait at once. 1: granted, mod_wxpay_wait_end() must
+ * follow. 0: go on without waiting (wait = 0). */
+int mod_wxpay_wait_begin(void);
+void mod_wxpay_wait_end(void);
+
+/* Hooks. */
+int mod_wxpay_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);
+int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+void mod_wxpay_child_init(apr_pool_t *pchild, server_rec *s);
+void mod_wxpay_child_stopping(apr_pool_t *pchild, int graceful);
+
+#endif

@@ -1,0 +1,38 @@
+/* values.h - one parser per kind of directive value. Pure but for files named by secrets.
+ *
+ * Each takes the place to fill in and the arguments, and returns NULL or a sentence that says what
+ * is wrong and what to write instead, with an id. Memory is cmd->pool's (pconf).
+ */
+#ifndef MOD_WXPAY_VALUES_H
+#define MOD_WXPAY_VALUES_H
+
+#include <httpd.h>
+#include <http_config.h>
+
+typedef const char *mod_wxpay_value_fn(cmd_parms *cmd, void *member, int argc, char *const argv[]);
+
+mod_wxpay_value_fn mod_wxpay_value_appid;      /* const char * */
+mod_wxpay_value_fn mod_wxpay_value_mch_id;     /* const char * */
+mod_wxpay_value_fn mod_wxpay_value_sign_type;  /* wxpay_sign_e */
+mod_wxpay_value_fn mod_wxpay_value_public_url; /* const char * */
+mod_wxpay_value_fn mod_wxpay_value_path;       /* const char * */
+mod_wxpay_value_fn mod_wxpay_value_api_allow;  /* unsigned */
+mod_wxpay_value_fn mod_wxpay_value_orphans;    /* int */
+mod_wxpay_value_fn mod_wxpay_value_gateway;    /* mod_wxpay_gateway_t */
+mod_wxpay_value_fn mod_wxpay_value_timeout;    /* mod_wxpay_timeout_t */
+mod_wxpay_value_fn mod_wxpay_value_file;       /* const char *, absolute, a readable file */
+mod_wxpay_value_fn mod_wxpay_value_state_dir;  /* const char *, absolute */
+mod_wxpay_value_fn mod_wxpay_value_store;      /* const char *, absolute */
+mod_wxpay_value_fn mod_wxpay_value_order_ttl;  /* apr_interval_time_t */
+mod_wxpay_value_fn mod_wxpay_value_max_calls;  /* int */
+mod_wxpay_value_fn mod_wxpay_value_max_wait;   /* apr_interval_time_t */
+mod_wxpay_value_fn mod_wxpay_value_return_url; /* const char * */
+mod_wxpay_value_fn mod_wxpay_value_return_hosts; /* const apr_array_header_t * of const char * */
+
+/* 1 if host names this machine only: localhost, 127.0.0.0/8, ::1 (with or without brackets). */
+int mod_wxpay_host_is_loopback(const char *host);
+
+/* Digits and ms, s, min, h or d; without a unit: seconds. Returns 0 if it is nothing like that. */
+int mod_wxpay_parse_time(const char *text, apr_interval_time_t *t);
+
+#endif

@@ -1,0 +1,58 @@
+"""The demo's servers: the simulator, httpd with the module, and the shop behind it."""
+
+import contextlib
+import pathlib
+import shutil
+import tempfile
+
+from gateway.client import Gateway
+from httpd.server import StartError, module_file
+from httpd.shop import API_PATH, Shop as Site
+
+from . import shop
+
+# Everything that isn't the module's goes to the shop; the module's own paths need no exception.
+PROXY = """
+ProxyPass        "/" "http://127.0.0.1:${BACKEND_PORT}/"
+ProxyPassReverse "/" "http://127.0.0.1:${BACKEND_PORT}/"
+"""
+
+
+class Demo(contextlib.ExitStack):
+    """All of it, running between __enter__ and __exit__."""
+
+    def __enter__(self):
+        super().__enter__()
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _start(self):
+        if not module_file().exists():
+            raise StartError("%s is missing: run `make` first" % module_file())
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="wxpay-demo-"))
+        self.callback(shutil.rmtree, directory, ignore_errors=True)
+        self.gateway = self.enter_context(Gateway(directory / "gateway", retry_scale=0.1))
+        self.backend = shop.Server()
+        self.callback(self.backend.server_close)
+        self.site = Site(self.gateway, public="http://127.0.0.1:{port}", conf=PROXY,
+                         defines={"BACKEND_PORT": self.backend.port}, server_name="127.0.0.1")
+        self.enter_context(self.site)
+        self.httpd = self.site.httpd
+        # The shop has its own copy of the API key, as on a real host, where it can't read httpd's.
+        key_file = directory / "shop-api.key"
+        key_file.touch(0o600)
+        key_file.write_text(self.site.merchant.api_key + "\n")
+        self.shop = shop.Shop(shop.PayApi(self.url + API_PATH, key_file))
+        self.backend.serve(self.shop)
+        self.callback(self.backend.shutdown)
+
+    @property
+    def url(self):
+        return self.site.public
+
+    def gateway_runs(self):
+        return self.gateway.process is not None and self.gateway.process.poll() is None

@@ -1,0 +1,1 @@
+"""System tests: the module inside a real httpd, with a private ServerRoot on loopback."""

@@ -1,0 +1,135 @@
+"""Fixtures of the system tests. tests/httpd/conftest.py offers them; others may import them."""
+
+import pathlib
+import tempfile
+
+import pytest
+
+from gateway.client import Gateway
+
+from .base_conf import MPMS
+from .certs import Authority
+from .server import Httpd
+from .shop import Shop
+
+# The servers that run now: their logs are checked after every test.
+_live = []
+
+
+def chosen_mpms(config):
+    """The MPMs to test: all, or what --mpm names."""
+    said = config.getoption("--mpm", default=None) or "all"
+    names = list(MPMS) if said == "all" else said.split(",")
+    unknown = set(names) - set(MPMS)
+    if unknown:
+        raise pytest.UsageError("--mpm: unknown %s" % ", ".join(sorted(unknown)))
+    return names
+
+
+def main_mpm(config):
+    """The MPM of what is tested under one only: event, unless --mpm leaves it out."""
+    names = chosen_mpms(config)
+    return "event" if "event" in names else names[0]
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """The CA and certificate of the shops."""
+    with tempfile.TemporaryDirectory(prefix="wxpay-ca-") as directory:
+        pathlib.Path(directory).chmod(0o755)
+        yield Authority(directory)
+
+
+@pytest.fixture(scope="session")
+def gateway(authority):
+    """The simulator, one for all tests; retries come 1000 times as fast as WeChat's."""
+    with tempfile.TemporaryDirectory(prefix="wxpay-gateway-") as directory:
+        pathlib.Path(directory).chmod(0o755)
+        with Gateway(directory, merchants=["wx2421b1c4370ec43b,1230000109," + "k" * 32],
+                     notify_ca=authority.ca, retry_scale=0.001) as running:
+            yield running
+
+
+def _closed(thing, server):
+    """Ends a server; what its log says at the end counts too."""
+    _live.remove(server)
+    try:
+        server.stop()
+        server.check_log()
+    finally:
+        thing.close()
+
+
+def _factory(make, server_of):
+    """A function that makes servers, and one that ends them all."""
+    made = []
+
+    def build(*arguments, start=True, **options):
+        thing = make(*arguments, **options)
+        made.append(thing)
+        _live.append(server_of(thing))
+        return thing.start() if start else thing
+
+    def end():
+        faults = []
+        for thing in reversed(made):
+            try:
+                _closed(thing, server_of(thing))
+            except (AssertionError, RuntimeError) as fault:
+                faults.append(str(fault))
+        assert not faults, "\n".join(faults)
+
+    return build, end
+
+
+@pytest.fixture
+def httpd(request, authority):
+    """httpd(conf, start=True, **options) -> a running Httpd; it ends with the test."""
+    build, end = _factory(
+        lambda conf="", **options: Httpd(conf, **{
+            "mpm": main_mpm(request.config), "authority": authority, **options}),
+        lambda server: server)
+    yield build
+    end()
+
+
+@pytest.fixture
+def new_shop(request, authority, gateway):
+    """new_shop(start=True, **options) -> a running Shop; it ends with the test."""
+    build, end = _factory(
+        lambda **options: Shop(gateway, **{
+            "mpm": main_mpm(request.config), "authority": authority, **options}),
+        lambda shop: shop.httpd)
+    yield build
+    end()
+
+
+@pytest.fixture(scope="module")
+def shop(request, authority, gateway):
+    """The smallest working site, shared by the tests of a module."""
+    running = Shop(gateway, mpm=main_mpm(request.config), authority=authority)
+    _live.append(running.httpd)
+    try:
+        running.start()
+        yield running
+    finally:
+        _closed(running, running.httpd)
+
+
+@pytest.fixture(autouse=True)
+def _clean_logs():
+    """After every test: no warn or error line that the test did not announce."""
+    yield
+    faults = []
+    for server in _live:
+        try:
+            server.check_log()
+        except AssertionError as fault:
+            faults.append(str(fault))
+    assert not faults, "\n".join(faults)
+
+
+def log_sections():
+    """(title, text) of the running servers' logs, for the report of a failed test."""
+    return [("error_log of %s (%s)" % (server.root.name, server.mpm), server.log.tail())
+            for server in _live]

@@ -1,0 +1,438 @@
+/* The way of an order: opening, repeating, switching, closing. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <apr_general.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include "flow_rig.h"
+
+static int setup(void **state)
+{
+    rig_t *rig = calloc(1, sizeof(*rig));
+
+    rig_start(rig);
+    *state = rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_stop(*state);
+    free(*state);
+    return 0;
+}
+
+static void stored_only(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 0, &snap, &created, &err), WXPAY_OK);
+    assert_true(created);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_NEW);
+    assert_int_equal(rig_submit(rig, "A1", 100, 0, &snap, &created, &err), WXPAY_OK);
+    assert_false(created);
+    assert_int_equal(rig_submit(rig, "A1", 101, 0, &snap, &created, &err), WXPAY_ECONFLICT);
+    assert_string_equal(err.field, "total_fee");
+    assert_int_equal(rig->orders, 0);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM orders"), 1);
+}
+
+static void another_sites_number(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 0, &snap, &created, &err), WXPAY_OK);
+    rig->account.site = "https://other.example";
+    assert_int_equal(rig_submit(rig, "A1", 100, 0, &snap, &created, &err), WXPAY_ECONFLICT);
+    assert_null(snap);
+    assert_int_equal(wxpay_flow_read(rig->flow, &rig->account, "A1", rig->pool, &snap, &err),
+                     WXPAY_ENOTFOUND);
+}
+
+static void opened_and_reused(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    const wxpay_attempt_t *a;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    a = wxpay_snapshot_payable(snap, apr_time_now());
+    assert_non_null(a);
+    assert_string_equal(a->gateway_no, "A1");
+    assert_string_equal(a->code_url, "weixin://wxpay/bizpayurl?pr=1");
+    assert_int_equal(snap->order->state, WXPAY_ORDER_PENDING);
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
+    assert_int_equal(rig->orders, 1);
+    assert_non_null(strstr(rig->last_order, "<spbill_create_ip><![CDATA[192.0.2.1]]>"));
+    assert_non_null(strstr(rig->last_order, "<device_info><![CDATA[WEB]]>"));
+}
+
+static void stale_code_is_renewed_under_the_same_number(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    rig->account.order_ttl = apr_time_from_sec(24 * 3600);
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    rig_forward(apr_time_from_sec(2 * 3600));
+    assert_null(wxpay_snapshot_payable(snap, apr_time_now() + apr_time_from_sec(7200)));
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
+    assert_int_equal(rig->orders, 2);
+    assert_int_equal(snap->count, 1);
+    assert_string_equal(snap->attempts[0]->code_url, "weixin://wxpay/bizpayurl?pr=2");
+}
+
+/* All of the request but nonce_str and sign. */
+static void business_part(const char *body, char *out)
+{
+    const char *nonce = strstr(body, "<nonce_str>");
+    const char *sign = strstr(body, "<sign>");
+    size_t i;
+
+    assert_non_null(nonce);
+    assert_non_null(sign);
+    for (i = 0; body[i]; ++i) {
+        int in_nonce = body + i >= nonce && body + i < strstr(nonce, "</nonce_str>");
+        int in_sign = body + i >= sign && body + i < strstr(sign, "</sign>");
+
+        if (!in_nonce && !in_sign) {
+            *out++ = body[i];
+        }
+    }
+    *out = '\0';
+}
+
+static void ambiguous_is_repeated_unchanged(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    char first[4096];
+    char second[4096];
+    int created;
+
+    rig->order = RIG_LOST;
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_ENET);
+    assert_true(err.flags & WXPAY_ERR_AMBIGUOUS);
+    assert_true(created);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_SENT);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_PENDING);
+    business_part(rig->last_order, first);
+    rig->order = RIG_OK;
+    rig_forward(apr_time_from_sec(60));
+    assert_int_equal(wxpay_flow_nudge(rig->flow, &rig->account, snap, &err), WXPAY_OK);
+    snap = rig_settle(rig, "A1");
+    assert_int_equal(snap->count, 1);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_OPEN);
+    business_part(rig->last_order, second);
+    assert_string_equal(first, second);
+}
+
+static void no_place_leaves_it_for_the_next(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    rig->order = RIG_FULL;
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_EBUSY);
+    assert_non_null(snap);
+    rig->order = RIG_OK;
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    assert_false(created);
+    assert_non_null(wxpay_snapshot_payable(snap, apr_time_now()));
+}
+
+static void refusal_fails_and_the_next_uses_a_new_number(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    rig->order = RIG_REFUSE;
+    rig->err_code = "NOAUTH";
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_EGATEWAY);
+    assert_string_equal(err.err_code, "NOAUTH");
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_FAILED);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_NEW);
+    rig->order = RIG_OK;
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
+    assert_int_equal(snap->count, 2);
+    assert_string_equal(wxpay_snapshot_payable(snap, apr_time_now())->gateway_no, "A1*2");
+}
+
+static void systemerror_is_repeated(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    rig->order = RIG_REFUSE;
+    rig->err_code = "SYSTEMERROR";
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_EGATEWAY);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_SENT);
+    rig->order = RIG_OK;
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
+    assert_int_equal(snap->count, 1);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_OPEN);
+}
+
+static void orderpaid_is_asked_and_booked(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    rig->order = RIG_REFUSE;
+    rig->err_code = "ORDERPAID";
+    rig->trade_state = "SUCCESS";
+    rig->paid_fee = 100;
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
+    assert_int_equal(rig->queries, 1);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE type = 'order.paid'"), 1);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM notices WHERE verdict = 'reconciled'"), 1);
+}
+
+static void taken_number_is_asked_closed_and_left(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    rig->order = RIG_REFUSE;
+    rig->err_code = "OUT_TRADE_NO_USED";
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_EGATEWAY);
+    assert_string_equal(err.err_code, "OUT_TRADE_NO_USED");
+    assert_int_equal(rig->queries, 1);
+    assert_int_equal(rig->closes, 1);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSED);
+    rig->order = RIG_OK;
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
+    assert_string_equal(wxpay_snapshot_payable(snap, apr_time_now())->gateway_no, "A1*2");
+}
+
+static void switching_closes_first(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_JSAPI, "oOpenid", &snap, &err), WXPAY_OK);
+    assert_int_equal(rig->closes, 1);
+    assert_int_equal(snap->count, 2);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSED);
+    assert_string_equal(wxpay_snapshot_payable(snap, apr_time_now())->gateway_no, "A1*2");
+    assert_non_null(wxpay_snapshot_payable(snap, apr_time_now())->prepay_id);
+}
+
+static void early_closing_refused_blocks_until_it_may(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    rig->close = RIG_REFUSE;
+    rig->err_code = "TRADE_STATE_ERROR";
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_JSAPI, "oOpenid", &snap, &err),
+                     WXPAY_EGATEWAY);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSING);
+    assert_int_equal(snap->attempts[1]->state, WXPAY_ATTEMPT_RESERVED);
+    assert_null(wxpay_snapshot_payable(snap, apr_time_now()));
+    assert_int_equal(rig->orders, 1);
+    assert_true(snap->attempts[0]->next_at
+                >= snap->attempts[0]->sent_at + apr_time_from_sec(310));
+    rig->close = RIG_OK;
+    rig_forward(apr_time_from_sec(311));
+    assert_int_equal(wxpay_flow_nudge(rig->flow, &rig->account, snap, &err), WXPAY_OK);
+    snap = rig_settle(rig, "A1");
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSED);
+    assert_int_equal(snap->attempts[1]->state, WXPAY_ATTEMPT_OPEN);
+}
+
+static void closed_here_and_there(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
+                                      rig->pool, &snap, &err), WXPAY_OK);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_CLOSED);
+    assert_int_equal(rig->closes, 1);
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
+    assert_null(wxpay_snapshot_payable(snap, apr_time_now()));
+    assert_int_equal(rig->orders, 1);
+}
+
+static void closing_a_paid_one_finds_the_payment(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    rig->close = RIG_REFUSE;
+    rig->err_code = "ORDERPAID";
+    rig->trade_state = "SUCCESS";
+    rig->paid_fee = 100;
+    assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
+                                      rig->pool, &snap, &err), WXPAY_ECONFLICT);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
+}
+
+static void query_finds_the_payment(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    rig->trade_state = "SUCCESS";
+    rig->paid_fee = 99;
+    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
+                                      rig->pool, &snap, &err), WXPAY_OK);
+    assert_true(snap->order->quarantined);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_PENDING);
+    rig->paid_fee = 100;
+    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
+                                      rig->pool, &snap, &err), WXPAY_OK);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
+}
+
+static void expired_opens_nothing(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 0, &snap, &created, &err), WXPAY_OK);
+    rig_forward(apr_time_from_sec(7201));
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_EXPIRED);
+    assert_int_equal(rig->orders, 0);
+}
+
+static void expiry_is_raised_to_six_minutes(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 0, &snap, &created, &err), WXPAY_OK);
+    rig_forward(apr_time_from_sec(7200 - 60));
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
+    assert_true(snap->order->expires_at >= snap->attempts[0]->sent_at + apr_time_from_sec(360));
+    assert_int_equal(rig_read(rig, "A1")->order->expires_at, snap->order->expires_at);
+}
+
+static void dead_holder_is_taken_over(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_identity_t native = { WXPAY_TRADE_NATIVE, NULL, NULL };
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 0, &snap, &created, &err), WXPAY_OK);
+    rig->order = RIG_SILENT;
+    assert_int_equal(wxpay_flow_open(rig->flow, &rig->account, "A1", &native, 0, rig->pool, &snap,
+                                     &err), WXPAY_OK);
+    assert_true(wxpay_snapshot_busy(snap, apr_time_now()));
+    rig->order = RIG_OK;
+    rig_forward(apr_time_from_sec(120));
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
+    assert_string_equal(wxpay_snapshot_payable(snap, apr_time_now())->code_url,
+                        "weixin://wxpay/bizpayurl?pr=2");
+    rig_flush(rig); /* the first one's reply arrives after all: its lease is gone */
+    usleep(50000);
+    assert_string_equal(rig_read(rig, "A1")->attempts[0]->code_url,
+                        "weixin://wxpay/bizpayurl?pr=2");
+}
+
+static void *one_buyer(void *arg)
+{
+    rig_t *rig = arg;
+    wxpay_identity_t native = { WXPAY_TRADE_NATIVE, NULL, NULL };
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    apr_pool_t *pool;
+    void *payable;
+
+    apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
+    payable = wxpay_flow_open(rig->flow, &rig->account, "A1", &native, apr_time_from_sec(5), pool,
+                              &snap, &err) == WXPAY_OK
+                      && wxpay_snapshot_payable(snap, apr_time_now())
+                  ? rig : NULL;
+    apr_pool_destroy(pool);
+    return payable;
+}
+
+static void fifty_buyers_one_call(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    pthread_t threads[50];
+    void *payable;
+    int created;
+    int i;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 0, &snap, &created, &err), WXPAY_OK);
+    rig->delay_ms = 100;
+    for (i = 0; i < 50; ++i) {
+        assert_int_equal(pthread_create(&threads[i], NULL, one_buyer, rig), 0);
+    }
+    for (i = 0; i < 50; ++i) {
+        pthread_join(threads[i], &payable);
+        assert_non_null(payable);
+    }
+    assert_int_equal(rig->orders, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+        T(stored_only), T(another_sites_number), T(opened_and_reused),
+        T(stale_code_is_renewed_under_the_same_number), T(ambiguous_is_repeated_unchanged),
+        T(no_place_leaves_it_for_the_next), T(refusal_fails_and_the_next_uses_a_new_number),
+        T(systemerror_is_repeated), T(orderpaid_is_asked_and_booked),
+        T(taken_number_is_asked_closed_and_left), T(switching_closes_first),
+        T(early_closing_refused_blocks_until_it_may), T(closed_here_and_there),
+        T(closing_a_paid_one_finds_the_payment), T(query_finds_the_payment),
+        T(expired_opens_nothing), T(expiry_is_raised_to_six_minutes),
+        T(dead_holder_is_taken_over), T(fifty_buyers_one_call),
+    };
+
+    apr_initialize();
+    return cmocka_run_group_tests_name("flow", tests, NULL, NULL);
+}
