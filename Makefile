@@ -76,9 +76,100 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(UNIT_HELP) $(CORE_LIB)
 test-unit: $(UNIT_BIN)
 	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
 
+# Debian packages; says which are missing and why, and installs them (root or sudo).
+deps:
+	@sh tests/deps --demo --test
+
+demo: demo-deps all
+	@$(PYTHON) tests/demo/run
+
+demo-check: demo-deps
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tests/demo/run --check
+
+demo-deps:
+	@sh tests/deps --demo
+
+# The README's test command, and what CI runs. Packages first, then a build without warnings.
+test: deps
+	@$(MAKE) --no-print-directory EXTRA=-Werror all
+	@$(MAKE) --no-print-directory EXTRA=-Werror test-unit guard test-gateway test-httpd test-browser
+
+test-gateway:
+	$(PYTHON) -m pytest -q tests/gateway
+
+test-httpd: all
+	$(PYTHON) -m pytest -q tests/httpd
+
+test-browser: all
+	$(PYTHON) -m pytest -q tests/browser
+
+guard: all
+	$(PYTHON) tests/guard/run.py
+
+# The whole suite again under ASan and UBSan (httpd itself is not instrumented), in a build of its own.
+SAN        = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+sanitize: deps
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g $(SAN)" LDFLAGS="$(SAN)" all test-unit
+	WXPAY_SANITIZE=$(abspath $(BUILD)/asan) $(PYTHON) -m pytest -q tests/httpd
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS="-fsanitize=thread" test-threads
+
+# Engine, store and flow under TSan.
+test-threads: $(BUILD)/tests/unit/test_engine $(BUILD)/tests/unit/test_store $(BUILD)/tests/unit/test_flow
+	@for t in $^; do echo "== $$t"; TSAN_OPTIONS=halt_on_error=1 $$t || exit 1; done
+
+valgrind: $(UNIT_BIN)
+	@for t in $(UNIT_BIN); do echo "== $$t"; valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect \
+	  --error-exitcode=9 --child-silent-after-fork=yes $$t || exit 1; done
+
+FUZZ_SECONDS ?= 60
+FUZZ_SRC   = $(filter-out tests/fuzz/standalone.c,$(sort $(wildcard tests/fuzz/*.c)))
+FUZZ_BIN   = $(FUZZ_SRC:%.c=$(BUILD)/%)
+FUZZ_FLAGS = -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(CORE_SRC) $(ASSETS)
+	@mkdir -p $(@D)
+	clang $(CSTD) $(WARN) $(FUZZ_FLAGS) $(APR_CFLAGS) $(PKG_CFLAGS) -I$(BUILD)/gen -Isrc/core -o $@ $< $(CORE_SRC) $(PKG_LIBS) $(APR_LIBS) -lpthread
+
+fuzz:
+	@sh tests/deps --fuzz
+	@$(MAKE) --no-print-directory $(FUZZ_BIN)
+	@for t in $(FUZZ_SRC); do n=$$(basename $$t .c); mkdir -p $(BUILD)/corpus/$$n; echo "== $$n"; \
+	  $(BUILD)/tests/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=$(BUILD)/corpus/ \
+	  $$(test -f tests/fuzz/$$n.dict && echo -dict=tests/fuzz/$$n.dict) $(BUILD)/corpus/$$n tests/fuzz/corpus/$$n || exit 1; done
+
+lint:
+	@sh tests/deps --lint
+	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
+	cppcheck -q --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -Isrc/core -Isrc/httpd src mod_wxpay.c
+	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/clang EXTRA=-Werror all
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all
+	install -d $(DESTDIR)$(LIBEXECDIR)
+	install -m 644 $(MODULE) $(DESTDIR)$(LIBEXECDIR)/mod_wxpay.so
+	@echo "installed $(DESTDIR)$(LIBEXECDIR)/mod_wxpay.so; now: LoadModule wxpay_module modules/mod_wxpay.so (conf/wxpay.load)"
+
+help:
+	@echo "make              build/mod_wxpay.so (needs only the libraries' headers)"
+	@echo "make install      into httpd's module directory (DESTDIR, APXS)"
+	@echo "make demo         a shop, a phone and a gateway on this machine: buy something"
+	@echo "make demo-check   the same journey without a person; exits 0 when the order is PAID"
+	@echo "make test         everything a change must pass"
+	@echo "make test-unit | test-gateway | test-httpd | test-browser | guard    parts of it"
+	@echo "make deps         install the Debian packages that building, demo and tests need"
+	@echo "make sanitize     unit and system tests under ASan and UBSan, threads under TSan"
+	@echo "make valgrind     unit tests under valgrind"
+	@echo "make fuzz         fuzz the readers, FUZZ_SECONDS each (60)"
+	@echo "make lint         clang-format, cppcheck, clang's warnings;   make format    mends the first"
+	@echo "make clean"
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(CORE_OBJ:.o=.d) $(GLUE_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
-.PHONY: all clean test-unit
+.PHONY: all clean demo demo-check demo-deps deps format fuzz guard help install lint sanitize test \
+  test-browser test-gateway test-httpd test-threads test-unit valgrind

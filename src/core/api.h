@@ -48,10 +48,11 @@ typedef struct wxpay_api_t {
 
 typedef struct wxpay_api_result_t {
     /* WXPAY_OK: signed, ours, result_code SUCCESS.
-     * WXPAY_EGATEWAY: err.err_code names the refusal: signed result_code FAIL, or the unsigned return_code FAIL
-     *   (then AMBIGUOUS is set and err_code is "": it proves nothing). RETRY for SYSTEMERROR and rate limits.
-     * WXPAY_ENET / WXPAY_EPARSE / WXPAY_ESIGN / WXPAY_EMISMATCH: no believable reply; AMBIGUOUS unless
-     *   nothing was sent to any host.
+     * WXPAY_EGATEWAY: err.err_code names the refusal: signed result_code FAIL, or the unsigned
+     *   return_code FAIL (then AMBIGUOUS is set and err_code is "": it proves nothing). RETRY for
+     *   SYSTEMERROR and rate limits.
+     * WXPAY_ENET / WXPAY_EPARSE / WXPAY_ESIGN / WXPAY_EMISMATCH: no believable reply; AMBIGUOUS
+     *   unless nothing was sent to any host.
      * WXPAY_EBUSY: no turn within WXPAY_API_QUEUE_WAIT; nothing was sent, RETRY. */
     wxpay_error_t err;
     const wxpay_fields_t *fields; /* verified reply; NULL unless OK or a signed refusal */
@@ -66,10 +67,10 @@ typedef struct wxpay_api_result_t {
 typedef void wxpay_api_done_fn(void *baton, const wxpay_api_result_t *result);
 
 /* Start an exchange. params: the complete request but nonce_str and sign; both are added here (the
- * type of the signature is that of its sign_type, MD5 without one), and the
- * same bytes go to the backup host when the first gives no HTTP 200 in time (all v2 calls we make are idempotent per
- * number: dossier 1.1). pool: the call's own pool, used from the transport's thread until done
- * returns; nobody else may allocate from it meanwhile. account must outlive the call.
+ * type of the signature is that of its sign_type, MD5 without one). The same bytes go to the backup
+ * host when the first gives no HTTP 200 in time: all v2 calls we make are idempotent per number
+ * (dossier 1.1). pool: the call's own pool, used from the transport's thread until done returns;
+ * nobody else may allocate from it meanwhile. account and params must outlive the call.
  * Errors (done is not called): WXPAY_EBUSY, WXPAY_EINPUT, WXPAY_EINTERNAL. */
 wxpay_rc_e wxpay_api_call(const wxpay_api_t *api, const wxpay_account_t *account, wxpay_op_e op,
                           const wxpay_fields_t *params, apr_pool_t *pool, wxpay_api_done_fn *done,

@@ -42,7 +42,7 @@ static wxpay_rc_e start(wxpay_engine_t *engine, wxpay_error_t *err)
 
     pthread_mutex_lock(&engine->start_lock);
     if (atomic_load(&engine->thread_state) == WXPAY_THREAD_NONE) {
-        /* Said first: a signal handler that stops us in between must not take the engine for idle. */
+        /* Said first: a signal handler that stops us here must not take the engine for idle. */
         atomic_store(&engine->thread_state, WXPAY_THREAD_STARTING);
         rc = spawn(engine);
         atomic_store(&engine->thread_state, rc ? WXPAY_THREAD_NONE : WXPAY_THREAD_RUNNING);

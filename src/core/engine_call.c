@@ -298,7 +298,7 @@ void wxpay_slot_start(wxpay_engine_t *engine, wxpay_call_t *call)
     free(call);
 }
 
-/* Certainly nothing of the request left: the connection never stood, by both of libcurl's accounts. */
+/* Certainly nothing of the request left: the connection never stood, by all accounts of libcurl. */
 static int nothing_sent(CURL *easy, CURLcode result)
 {
     long head = 0;

@@ -49,17 +49,17 @@ static int depth_ok(const char *text, apr_size_t len)
     return 1;
 }
 
-/* jansson names a doubled member only in its text: duplicate object key near '"name"' */
+/* jansson names a doubled member only in its text: duplicate object key near '"name"'. The name is
+ * as it was written: with escapes it would be another one. */
 static const char *doubled_name(const json_error_t *error, apr_pool_t *pool)
 {
-    const char *start, *end;
+    const char *start = strstr(error->text, "'\"");
+    const char *end = start ? strrchr(start + 2, '"') : NULL;
 
-    if (json_error_code(error) != json_error_duplicate_key) {
+    if (!end || strchr(start, '\\')) {
         return "";
     }
-    start = strstr(error->text, "'\"");
-    end = start ? strrchr(start + 2, '"') : NULL;
-    return end ? apr_pstrmemdup(pool, start + 2, (apr_size_t)(end - start - 2)) : "";
+    return apr_pstrmemdup(pool, start + 2, (apr_size_t)(end - start - 2));
 }
 
 /* A real number's text would not survive reading and writing unchanged. */
@@ -139,9 +139,9 @@ wxpay_rc_e wxpay_json_to_fields(apr_pool_t *pool, const char *text, apr_size_t l
     }
     json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     if (!json) {
-        name = doubled_name(&error, pool);
-        if (*name) {
-            return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "a member appears twice");
+        if (json_error_code(&error) == json_error_duplicate_key) {
+            return wxpay_error_named(err, WXPAY_EPARSE, STEP, doubled_name(&error, pool),
+                                     "a member appears twice");
         }
         return wxpay_error_set(err, WXPAY_EPARSE, STEP, "not well-formed JSON (line %d)",
                                error.line);

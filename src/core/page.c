@@ -152,9 +152,8 @@ static void add_head(wxpay_buf_t *out, const wxpay_page_view_t *view)
     add_title(out, view);
     wxpay_buf_puts(out, "<link rel=\"icon\" href=\"data:image/svg+xml,"
                         "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
-                        "%3Crect width='16' height='16' rx='4' fill='%2307c160'/%3E"
-                        "%3Cpath d='M4 8.5l3 3 5-6' fill='none' stroke='%23fff' "
-                        "stroke-width='2'/%3E%3C/svg%3E\"/>\n");
+                        "%3Cpath d='M2 8.5l4 4 8-9' fill='none' stroke='%2307c160' "
+                        "stroke-width='4'/%3E%3C/svg%3E\"/>\n");
     if (pages[view->page].refresh) {
         wxpay_buf_printf(out,
                          "<noscript><meta http-equiv=\"refresh\" content=\"%d\"/></noscript>\n",

@@ -1,4 +1,4 @@
-// The buyer's page. The server decides and renders; this script asks it and swaps <main>.
+// The server decides and renders; this asks it and swaps <main>.
 'use strict';
 document.documentElement.classList.add('js');
 document.addEventListener('DOMContentLoaded', () => {
@@ -17,7 +17,6 @@ document.addEventListener('DOMContentLoaded', () => {
   const ask = (path, type, more) =>
     fetch(path, Object.assign({cache: 'no-cache', headers: {Accept: type}}, more));
 
-  // The whole page again; its <main> takes the place of ours.
   function load() {
     return ask(self, 'text/html').then((reply) => reply.text()).then((html) => {
       const doc = new DOMParser().parseFromString(html, 'text/html');
@@ -53,7 +52,7 @@ document.addEventListener('DOMContentLoaded', () => {
     });
   }
 
-  // Opens the code: what the form's button does, without leaving the page.
+  // What the form's button does, without leaving the page.
   function open(form) {
     opens += 1;
     openAt = Date.now() + Math.min(120000, 5000 * Math.pow(2, opens));
@@ -63,7 +62,7 @@ document.addEventListener('DOMContentLoaded', () => {
     }).then(load);
   }
 
-  // Never from a tab that nobody looks at: previews and prefetching open nothing.
+  // Previews, prefetching and tabs that nobody looks at open nothing.
   function isDue() {
     const page = main.dataset.page;
     if (document.hidden || document.prerendering || Date.now() < openAt) {

@@ -17,7 +17,7 @@ static const char *const texts[WXPAY_TEXT_COUNT][2] = {
     [WXPAY_TEXT_TRY_AGAIN] = {"重新尝试", "Try again"},
     [WXPAY_TEXT_HERE] = {"在这里支付", "Pay here"},
     [WXPAY_TEXT_CODE] = {"微信支付二维码，金额 {} 元", "WeChat Pay QR code for {} yuan"},
-    [WXPAY_TEXT_HOW] = {"打开手机微信，点右上角“＋”，选择“扫一扫”",
+    [WXPAY_TEXT_HOW] = {"打开微信，点右上角“＋”，选“扫一扫”",
                         "On your phone: open WeChat, tap “+”, then “Scan”"},
     [WXPAY_TEXT_ERR_CODE] = {"错误代码", "Error code"},
     [WXPAY_TEXT_CALM] = {"请在 {}内完成支付", "Please pay within {}"},

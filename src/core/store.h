@@ -32,7 +32,7 @@ typedef struct wxpay_value_t {
 /* One row; values are valid until the next row. Return non-zero to stop. */
 typedef int wxpay_row_fn(void *baton, const wxpay_value_t *values, int count);
 
-/* Run one statement. sql is a string constant of store_schema.c/store_rows.c: drivers cache
+/* Run one statement. sql is a string constant of store_schema.c/store_sql.c: drivers cache
  * prepared statements by its address. Parameters are '?' in order.
  * exec: *affected rows (may be NULL). Errors: WXPAY_ECONFLICT (a unique key exists already: nothing
  * changed, the transaction goes on), WXPAY_ESTORE, WXPAY_EBUSY, WXPAY_EINTERNAL (the statement

@@ -1,5 +1,5 @@
 /* store_rows.h - typed rows: orders, attempts, events and notices <-> SQL. All statements of the
- * state machine stand in store_rows.c.
+ * state machine stand in store_sql.c.
  *
  * Every function runs inside a transaction (store.h). Records read are allocated in the pool given.
  * Errors: WXPAY_ENOTFOUND for absent rows; WXPAY_ECONFLICT for a unique key that exists; those of

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #define DEFAULT_BUSY_TIMEOUT apr_time_from_sec(2)
+#define STOP_AT_POOL_END apr_time_from_sec(1)
 #define MAX_IDLE_READERS 64
 
 static const char SQL_BEGIN_WRITE[] = "BEGIN IMMEDIATE";
@@ -117,7 +118,7 @@ void wxpay_sqlite_apply(wxpay_sqlite_t *sq, wxpay_sqlite_task_t *tasks)
     const wxpay_sqlite_task_t *ailing = NULL;
     wxpay_error_t err;
     wxpay_rc_e rc = WXPAY_OK;
-    int alone = !tasks->next;
+    int alone = tasks && !tasks->next;
     int kept = 0;
 
     wxpay_error_clear(&err);
@@ -337,30 +338,56 @@ static const wxpay_store_driver_t threaded_driver = {
     read_snapshot, stop, stats
 };
 
+/* The pool goes: end the thread, and if that takes too long, leave it the memory it works in. */
+static apr_status_t on_pool_end(void *baton)
+{
+    wxpay_sqlite_t *sq = baton;
+
+    stop(&sq->store, STOP_AT_POOL_END);
+    if (!sq->started) {
+        apr_pool_destroy(sq->home);
+    }
+    return APR_SUCCESS;
+}
+
+static int init_locks(wxpay_sqlite_t *sq)
+{
+    return pthread_mutex_init(&sq->write_lock, NULL) || pthread_mutex_init(&sq->read_lock, NULL)
+           || pthread_mutex_init(&sq->queue_lock, NULL)
+           || pthread_mutex_init(&sq->trouble_lock, NULL) || pthread_condattr_init(&sq->monotonic)
+           || pthread_condattr_setclock(&sq->monotonic, CLOCK_MONOTONIC)
+           || pthread_cond_init(&sq->work_waits, &sq->monotonic)
+           || pthread_cond_init(&sq->thread_ended, &sq->monotonic);
+}
+
 wxpay_rc_e wxpay_store_sqlite_create(apr_pool_t *pool, const wxpay_sqlite_options_t *options,
                                      wxpay_store_t **store, wxpay_error_t *err)
 {
-    wxpay_sqlite_t *sq = apr_pcalloc(pool, sizeof(*sq));
+    wxpay_sqlite_t *sq;
+    apr_pool_t *home = pool;
 
     if (!sqlite3_threadsafe()) {
         return wxpay_error_set(err, WXPAY_EINTERNAL, "open store",
                                "this SQLite library was built without thread safety");
     }
+    if (options->threaded && apr_pool_create_unmanaged_ex(&home, NULL, NULL) != APR_SUCCESS) {
+        return wxpay_error_set(err, WXPAY_EINTERNAL, "open store", "out of memory");
+    }
+    sq = apr_pcalloc(home, sizeof(*sq));
+    sq->home = home;
     sq->opt = *options;
-    sq->opt.path = apr_pstrdup(pool, options->path);
+    sq->opt.path = apr_pstrdup(home, options->path);
     if (sq->opt.busy_timeout <= 0) {
         sq->opt.busy_timeout = DEFAULT_BUSY_TIMEOUT;
     }
-    if (pthread_mutex_init(&sq->write_lock, NULL) || pthread_mutex_init(&sq->read_lock, NULL)
-        || pthread_mutex_init(&sq->queue_lock, NULL) || pthread_mutex_init(&sq->trouble_lock, NULL)
-        || pthread_condattr_init(&sq->monotonic)
-        || pthread_condattr_setclock(&sq->monotonic, CLOCK_MONOTONIC)
-        || pthread_cond_init(&sq->work_waits, &sq->monotonic)
-        || pthread_cond_init(&sq->thread_ended, &sq->monotonic)) {
+    if (init_locks(sq)) {
         return wxpay_error_set(err, WXPAY_EINTERNAL, "open store", "cannot make locks");
     }
     sq->store.driver = options->threaded ? &threaded_driver : &inline_driver;
     sq->store.impl = sq;
+    if (options->threaded) {
+        apr_pool_pre_cleanup_register(pool, sq, on_pool_end);
+    }
     *store = &sq->store;
     return WXPAY_OK;
 }

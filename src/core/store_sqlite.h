@@ -29,7 +29,10 @@ typedef struct wxpay_sqlite_options_t {
     const wxpay_log_t *log;
 } wxpay_sqlite_options_t;
 
-/* Opens nothing yet. options are copied. Errors: WXPAY_EINTERNAL. */
+/* Opens nothing yet. options are copied (what its pointers name must live as long as the process
+ * serves). Call it after the fork. When the pool goes, the writer thread is stopped within 1 s; a
+ * store without thread is left as it is, connections open: prefork destroys pools in a signal
+ * handler. Errors: WXPAY_EINTERNAL. */
 wxpay_rc_e wxpay_store_sqlite_create(apr_pool_t *pool, const wxpay_sqlite_options_t *options,
                                      wxpay_store_t **store, wxpay_error_t *err);
 

@@ -174,5 +174,8 @@ wxpay_rc_e wxpay_sqlite_query(wxpay_tx_t *tx, const char *sql, const wxpay_value
     wxpay_sqlite_conn_t *conn = tx->conn;
     int rc = run(conn, sql, params, count, row, baton);
 
+    if (rc == SQLITE_READONLY && !tx->writable) {
+        return wxpay_error_set(err, WXPAY_EINTERNAL, "store", "a read may not write");
+    }
     return rc == SQLITE_OK ? WXPAY_OK : wxpay_sqlite_fail(conn, rc, "store", err);
 }

@@ -69,7 +69,8 @@ wxpay_rc_e wxpay_sqlite_fail(wxpay_sqlite_conn_t *conn, int xrc, const char *ste
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         rc = wxpay_error_set(err, WXPAY_EBUSY, step,
-                             "another program keeps %s locked (an open sqlite3 shell? a backup?)",
+                             "another program or process keeps %s locked (an sqlite3 shell? a "
+                             "backup?)",
                              conn->owner->opt.path);
         break;
     case SQLITE_FULL:

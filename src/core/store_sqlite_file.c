@@ -242,10 +242,6 @@ static wxpay_rc_e check_schema(wxpay_sqlite_conn_t *conn, int *version, wxpay_er
     if (*version > WXPAY_SCHEMA_VERSION) {
         return newer(conn->owner, *version, err);
     }
-    if (*version == 0 && apr_atomic_read32(seen(conn->owner))) {
-        /* Perhaps another process is just making it: its commit decides, in migrate(). */
-        return WXPAY_OK;
-    }
     return WXPAY_OK;
 }
 
@@ -324,8 +320,10 @@ static wxpay_rc_e set_up(wxpay_sqlite_conn_t *conn, int read_only, wxpay_error_t
     if (rc != WXPAY_OK) {
         return rc;
     }
-    xrc = sqlite3_exec(conn->db, read_only ? "PRAGMA query_only = ON; PRAGMA cache_size = -512"
-                                           : "PRAGMA query_only = OFF", NULL, NULL, NULL);
+    if (read_only) {
+        xrc = sqlite3_exec(conn->db, "PRAGMA query_only = ON; PRAGMA cache_size = -512", NULL, NULL,
+                           NULL);
+    }
     return xrc == SQLITE_OK ? WXPAY_OK : wxpay_sqlite_fail(conn, xrc, STEP, err);
 }
 

@@ -64,6 +64,7 @@ typedef enum wxpay_sqlite_side_e { WXPAY_SQLITE_WRITE, WXPAY_SQLITE_READ } wxpay
 
 struct wxpay_sqlite_t {
     wxpay_store_t store;
+    apr_pool_t *home; /* where this lives: outlasts the creator's pool while the thread runs */
     wxpay_sqlite_options_t opt;
     volatile apr_uint32_t own_seen; /* when opt.seen is NULL */
     atomic_int stopping;
@@ -86,7 +87,7 @@ struct wxpay_sqlite_t {
     wxpay_sqlite_task_t *first, *last;
     int queued;
     apr_uint64_t numbers;
-    int started, ended;
+    int started, ended; /* started goes back to 0 when the thread was joined */
     pthread_t thread;
 
     /* What was logged last per side; guarded by trouble_lock. */

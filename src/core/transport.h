@@ -40,8 +40,8 @@ typedef void wxpay_http_done_fn(void *baton, const wxpay_http_reply_t *reply,
 
 typedef struct wxpay_transport_t {
     /* Queue a request. Its strings must live until `done`. Any thread.
-     * Errors (done is not called): WXPAY_EBUSY (queue full, or stopping; RETRY), WXPAY_EINPUT (an URL
-     * that is not https, nor http to a loopback host), WXPAY_EINTERNAL. */
+     * Errors (done is not called): WXPAY_EBUSY (queue full, or stopping; RETRY), WXPAY_EINPUT (an
+     * URL that is not https, nor http to a loopback host), WXPAY_EINTERNAL. */
     wxpay_rc_e (*submit)(void *impl, const wxpay_http_request_t *request,
                          wxpay_http_done_fn *done, void *baton, wxpay_error_t *err);
     void *impl;

@@ -28,6 +28,7 @@ int mod_wxpay_paths_quick_handler(request_rec *r, int lookup);
 int mod_wxpay_paths_pre_translate(request_rec *r);
 int mod_wxpay_paths_translate(request_rec *r);
 int mod_wxpay_paths_map_to_storage(request_rec *r);
+int mod_wxpay_paths_fixups(request_rec *r);
 int mod_wxpay_paths_handler(request_rec *r);
 
 #endif

@@ -1,5 +1,6 @@
 #include "values.h"
 #include "config.h"
+#include <http_core.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 

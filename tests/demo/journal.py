@@ -1,4 +1,4 @@
-"""Tells each step of every order as one readable line, from what httpd, store and simulator know."""
+"""Tells each step of every order as one readable line."""
 
 import sqlite3
 import threading
@@ -14,6 +14,8 @@ EVERY = 0.2
 
 
 class Journal:
+    """Compares httpd's access log, the store and the simulator's ledger, and says what is new."""
+
     def __init__(self, site, say=print):
         self.site = site
         self.say = say

@@ -1,4 +1,4 @@
-"""The demo shop's server side. It knows no WeChat key: it calls the module's API, as any site would.
+"""The demo shop's server side: it knows no WeChat key and calls the module's API, as any site does.
 
 httpd hands it everything that isn't the module's (ProxyPass /).
 """

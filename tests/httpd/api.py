@@ -29,7 +29,7 @@ class Api:
         self.key = key
 
     def request(self, method, sub, body=None, headers=None):
-        """`sub`: the path below WxPayApiPath. A dict is sent as a form; None headers are left out."""
+        """`sub`: the path below WxPayApiPath. A dict goes as a form; None headers are left out."""
         sent = {"Authorization": "Bearer " + self.key} if self.key is not None else {}
         return self.web.request(method, self.path + sub, body, {**sent, **(headers or {})})
 

@@ -1,4 +1,4 @@
-"""The part of httpd.conf that every private server has. What a test configures is conf/site.conf."""
+"""The part of httpd.conf that every private server has; conf/site.conf is the test's own."""
 
 from .errorlog import FORMAT
 

@@ -4,7 +4,8 @@ import html.parser
 import time
 import urllib.parse
 
-DESKTOP = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120 Safari/537.36"
+DESKTOP = ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+           "Chrome/120 Safari/537.36")
 
 
 class _Hidden(html.parser.HTMLParser):

@@ -19,8 +19,9 @@ def free_ports(count):
 def spawn(command, output, env):
     """Starts `command` in a session of its own.
 
-    The kernel ends it (SIGTERM) when this process dies, however that happens. The own session keeps
-    a terminal's SIGINT and SIGWINCH away from it: to httpd the latter means "stop gracefully".
+    The kernel ends it (SIGTERM) when the calling thread dies, however that happens: call it from the
+    main one. The own session keeps a terminal's SIGINT and SIGWINCH away from it: to httpd the
+    latter means "stop gracefully".
     """
     return subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *command],
                             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,

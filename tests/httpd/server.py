@@ -1,4 +1,8 @@
-"""A private httpd on loopback ports, started and stopped by tests, benchmarks and the demo."""
+"""A private httpd on loopback ports, started and stopped by tests, benchmarks and the demo.
+
+Environment: WXPAY_HTTPD and WXPAY_HTTPD_MODULES (another httpd), WXPAY_MODULE (another
+mod_wxpay.so), WXPAY_PRELOAD (libraries that must be loaded first: a sanitizer's).
+"""
 
 import contextlib
 import os
@@ -28,7 +32,7 @@ class StartError(RuntimeError):
 
 
 def program():
-    """httpd's path; $WXPAY_HTTPD overrides."""
+    """httpd's path."""
     found = os.environ.get("WXPAY_HTTPD") or shutil.which("apache2", path=SYSTEM_PATH) \
         or shutil.which("httpd", path=SYSTEM_PATH)
     if not found:
@@ -37,7 +41,7 @@ def program():
 
 
 def modules_dir():
-    """Where httpd's own modules are; $WXPAY_HTTPD_MODULES overrides."""
+    """Where httpd's own modules are."""
     places = [os.environ.get("WXPAY_HTTPD_MODULES"), "/usr/lib/apache2/modules",
               "/usr/lib64/httpd/modules"]
     for place in places:
@@ -47,7 +51,7 @@ def modules_dir():
 
 
 def module_file():
-    """The module under test; $WXPAY_MODULE overrides."""
+    """The module under test."""
     return pathlib.Path(os.environ.get("WXPAY_MODULE") or PROJECT / "build" / "mod_wxpay.so")
 
 
@@ -285,7 +289,7 @@ class Httpd:
         self.log.expect(pattern)
 
     def check_log(self):
-        """Raises UnexpectedLog for warn and error lines since the last check that nobody announced."""
+        """Raises UnexpectedLog for new warn and error lines that nobody announced."""
         self.log.check()
 
     def access(self, since=0):

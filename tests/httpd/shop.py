@@ -57,12 +57,13 @@ class Shop:
     """A private httpd with a working site, and what is needed to buy there.
 
     public  the public URL; "{port}" and "{tls_port}" stand for the server's ports. Requests go to
-            the server's own ports, whatever the name, and so do the simulator's notifications.
+            the server's own ports, whatever the name, and so do the simulator's notifications. (Of
+            several sites with one public URL, notifications reach the one that started last.)
     conf    further server-level configuration; `base` replaces SMALLEST
     Further options are Httpd's.
     """
 
-    def __init__(self, gateway, *, public="https://shop.example", conf="", base=SMALLEST,
+    def __init__(self, gateway, *, public="https://shop.example:{tls_port}", conf="", base=SMALLEST,
                  merchant=None, sign_type="MD5", **options):
         self.gateway = gateway
         self.merchant = merchant or Merchant(sign_type)

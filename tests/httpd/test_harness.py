@@ -104,12 +104,8 @@ def test_http2_and_names(httpd, authority):
     for name in ("shop.example", "other.example"):
         web = Web("https://" + name, connect=("127.0.0.1", server.tls_port), ca=authority.ca)
         assert web.get("/").status == 200
-    done = subprocess.run(
-        ["curl", "-sS", "--http2", "--cacert", authority.ca, "-o", os.devnull,
-         "-w", "%{http_version} %{http_code}", "--connect-to",
-         "shop.example:443:127.0.0.1:%d" % server.tls_port, "https://shop.example/"],
-        capture_output=True, text=True, check=True)
-    assert done.stdout == ("1.1 200" if server.mpm == "prefork" else "2 200")
+    said = web.curl("/", "--http2", "-o", os.devnull, "-w", "%{http_version} %{http_code}")
+    assert said == ("1.1 200" if server.mpm == "prefork" else "2 200")
 
 
 def test_dump_and_access_log(httpd):
@@ -146,5 +142,12 @@ def test_close_removes_the_directory():
     assert not server.root.exists()
 
 
-def test_the_simulator_runs(gateway):
-    assert gateway.state()["merchants"]
+def test_a_shop_knows_its_names(new_shop):
+    """Without the module: the site's definitions and the way to it."""
+    shop = new_shop(wxpay=False, base="Header set X-Public ${PUBLIC}\n")
+    reply = shop.web().get("/")
+    assert reply.header("X-Public") == shop.public == shop.web().base
+    assert shop.public == "https://shop.example:%d" % shop.httpd.tls_port
+    assert shop.web("http://localhost:%d" % shop.httpd.port).get("/").status == 200
+    sent = shop.gateway.notify("X1", mch_id=shop.merchant.mch_id, url=shop.public + "/index.html")
+    assert sent[0]["status"] == 200, sent

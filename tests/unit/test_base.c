@@ -79,7 +79,7 @@ static void error_is_cut_between_characters(void **state)
     wxpay_error_set(&err, WXPAY_EINPUT, "x", "%s", long_text);
     assert_int_equal(strlen(err.detail), 255);
     wxpay_error_set(&err, WXPAY_EINPUT, "x", ".%s", long_text);
-    assert_int_equal(strlen(err.detail), 253 + 0);
+    assert_int_equal(strlen(err.detail), 253);
     (void)state;
 }
 
@@ -143,29 +143,37 @@ static void secret_equals_itself_only(void **state)
     assert_false(wxpay_secret_memeq("ab", "aB", 2));
 }
 
-static apr_status_t saw_wiped(void *data)
-{
-    const unsigned char *bytes = data;
+typedef struct watch_t {
+    const wxpay_secret_t *secret;
+    const unsigned char *bytes;
+    int wiped;
+} watch_t;
 
-    assert_int_equal(bytes[0] | bytes[1] | bytes[5], 0);
+static apr_status_t look(void *data)
+{
+    static const unsigned char nothing[6];
+    watch_t *watch = data;
+
+    watch->wiped = memcmp(watch->bytes, nothing, sizeof(nothing)) == 0;
     return APR_SUCCESS;
 }
 
 static void secret_is_wiped_with_its_pool(void **state)
 {
-    char copy[] = "s3cret";
-    wxpay_secret_t *secret;
+    watch_t watch = {NULL, NULL, 0};
     apr_pool_t *pool;
+    char copy[] = "s3cret";
 
     apr_pool_create(&pool, *state);
-    secret = wxpay_secret_create(pool, "s3cret", 6);
-    /* cleanups run last in, first out: this one must come after the secret's */
-    apr_pool_cleanup_kill(pool, NULL, NULL);
-    apr_pool_pre_cleanup_register(*state, NULL, apr_pool_cleanup_null);
-    assert_memory_equal(wxpay_secret_bytes(secret), "s3cret", 6);
-    apr_pool_clear(pool);
+    /* clean-ups run last in, first out: this one looks after the secret's own */
+    apr_pool_cleanup_register(pool, &watch, look, apr_pool_cleanup_null);
+    watch.secret = wxpay_secret_create(pool, "s3cret", 6);
+    watch.bytes = wxpay_secret_bytes(watch.secret);
+    assert_memory_equal(watch.bytes, "s3cret", 6);
+    apr_pool_destroy(pool);
+    assert_true(watch.wiped);
     wxpay_secret_wipe(copy, sizeof(copy));
-    saw_wiped(copy);
+    assert_int_equal(copy[0] | copy[5], 0);
 }
 
 static void buf_grows_to_its_maximum(void **state)
@@ -211,7 +219,7 @@ static void buf_formats(void **state)
 static void money_reads_canonical_fen(void **state)
 {
     static const char *const bad[] = {"", "-1", "+1", "01", "00", " 1", "1 ", "1.0", "1e2",
-                                      "0x1", "10000000001", "4294967396", "18446744073709551716",
+                                      "0x1", "10000000001", "18446744073709551716",
                                       "99999999999999999999999999999999999999999", "\xd9\xa1"};
     apr_int64_t fen = -7;
     apr_size_t i;

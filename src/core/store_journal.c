@@ -1,0 +1,70 @@
+#include "store_rows.h"
+
+#include "store_sql.h"
+#include "store_values.h"
+
+wxpay_rc_e wxpay_row_event_insert(wxpay_tx_t *tx, const wxpay_event_t *e, wxpay_error_t *err)
+{
+    wxpay_value_t v[9];
+    int i = 0;
+
+    v[i++] = wxpay_value_text(e->id);
+    v[i++] = wxpay_value_text(e->mch_id);
+    v[i++] = wxpay_value_text(e->out_trade_no);
+    v[i++] = wxpay_value_text(e->site);
+    v[i++] = wxpay_value_text(e->type);
+    v[i++] = wxpay_value_int(e->created_at);
+    v[i++] = wxpay_value_text(e->body);
+    v[i++] = wxpay_value_text(e->state);
+    v[i++] = wxpay_value_int(e->created_at);
+    return wxpay_tx_exec(tx, wxpay_sql_event_insert, v, i, NULL, err);
+}
+
+wxpay_rc_e wxpay_row_notice_record(wxpay_tx_t *tx, const wxpay_journal_t *j, int *first,
+                                   wxpay_error_t *err)
+{
+    wxpay_value_t v[10];
+    wxpay_rc_e rc;
+    int affected = 0;
+    int i = 0;
+
+    /* UPDATE first: a repeat is the common case where it matters, and a failed INSERT would have to
+     * be undone on databases where an error ends the transaction. */
+    v[i++] = wxpay_value_int(j->at);
+    v[i++] = wxpay_value_text(j->mch_id);
+    v[i++] = wxpay_value_text(j->ref);
+    v[i++] = wxpay_value_text(j->verdict);
+    v[i++] = wxpay_value_text(j->reason);
+    rc = wxpay_tx_exec(tx, wxpay_sql_notice_again, v, i, &affected, err);
+    *first = 0;
+    if (rc != WXPAY_OK || affected > 0) {
+        return rc;
+    }
+    i = 0;
+    v[i++] = wxpay_value_text(j->mch_id);
+    v[i++] = wxpay_value_text(j->ref);
+    v[i++] = wxpay_value_text(j->verdict);
+    v[i++] = wxpay_value_text(j->reason);
+    v[i++] = wxpay_value_text(j->out_trade_no);
+    v[i++] = wxpay_value_text(j->gateway_no);
+    v[i++] = wxpay_value_text(j->site);
+    v[i++] = wxpay_value_int(j->at);
+    v[i++] = wxpay_value_int(j->at);
+    v[i] = wxpay_value_text(j->body);
+    v[i++].len = j->body ? j->body_len : 0;
+    *first = 1;
+    return wxpay_tx_exec(tx, wxpay_sql_notice_insert, v, i, NULL, err);
+}
+
+wxpay_rc_e wxpay_row_notice_count(wxpay_tx_t *tx, const char *mch_id, const char *ref,
+                                  const char *verdict, int more, apr_time_t at, wxpay_error_t *err)
+{
+    wxpay_value_t v[5];
+
+    v[0] = wxpay_value_int(more);
+    v[1] = wxpay_value_int(at);
+    v[2] = wxpay_value_text(mch_id);
+    v[3] = wxpay_value_text(ref);
+    v[4] = wxpay_value_text(verdict);
+    return wxpay_tx_exec(tx, wxpay_sql_notice_count, v, 5, NULL, err);
+}

@@ -1,0 +1,51 @@
+#include "store_sql.h"
+
+/* Column lists stand once per table; reading and writing follow the same order, by the tables of
+ * members below. */
+#define ORDER_COLUMNS                                                                              \
+    "mch_id, sub_mch_id, site, out_trade_no, total_fee, fee_type, body, attach, detail, "          \
+    "product_id, goods_tag, limit_pay, scene_info, profit_sharing, receipt, openid, "              \
+    "spbill_create_ip, return_url, time_expire, trade_type, pay_id, state, rev, created_at, "      \
+    "expires_at, close_wanted, late, quarantined, overpaid, attach_differs, transaction_id, "      \
+    "payer_openid, paid_gateway_no, paid_at, refunded_fee"
+
+#define ATTEMPT_COLUMNS                                                                            \
+    "mch_id, gateway_no, out_trade_no, n, trade_type, appid, openid, client_ip, sign_type, state, "\
+    "params, prepay_id, code_url, mweb_url, url_at, created_at, sent_at, todo, next_at, tries, "   \
+    "lease_owner, lease_until, transaction_id, err_code, err_detail"
+
+const char wxpay_sql_order_insert[] =
+    "INSERT INTO orders (" ORDER_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
+    "?,?,?,?,?,?,?,?,?,?,?,?)";
+const char wxpay_sql_order_get[] =
+    "SELECT " ORDER_COLUMNS " FROM orders WHERE mch_id = ? AND out_trade_no = ?";
+const char wxpay_sql_order_by_pay_id[] = "SELECT " ORDER_COLUMNS " FROM orders WHERE pay_id = ?";
+const char wxpay_sql_order_update[] =
+    "UPDATE orders SET state = ?, rev = ?, expires_at = ?, close_wanted = ?, late = ?, "
+    "quarantined = ?, overpaid = ?, attach_differs = ?, transaction_id = ?, payer_openid = ?, "
+    "paid_gateway_no = ?, paid_at = ?, refunded_fee = ? "
+    "WHERE mch_id = ? AND out_trade_no = ? AND state = ? AND rev = ?";
+const char wxpay_sql_attempt_insert[] =
+    "INSERT INTO attempts (" ATTEMPT_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
+    "?,?,?,?)";
+const char wxpay_sql_attempt_get[] =
+    "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE mch_id = ? AND gateway_no = ?";
+const char wxpay_sql_attempts[] =
+    "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE mch_id = ? AND out_trade_no = ? ORDER BY n";
+const char wxpay_sql_attempt_update[] =
+    "UPDATE attempts SET state = ?, params = ?, prepay_id = ?, code_url = ?, mweb_url = ?, "
+    "url_at = ?, sent_at = ?, todo = ?, next_at = ?, tries = ?, lease_owner = ?, lease_until = ?, "
+    "transaction_id = ?, err_code = ?, err_detail = ? "
+    "WHERE mch_id = ? AND gateway_no = ? AND state = ?";
+const char wxpay_sql_event_insert[] =
+    "INSERT INTO events (id, mch_id, out_trade_no, site, type, created_at, body, state, next_at, "
+    "tries) VALUES (?,?,?,?,?,?,?,?,?,0)";
+const char wxpay_sql_notice_insert[] =
+    "INSERT INTO notices (mch_id, ref, verdict, reason, out_trade_no, gateway_no, site, first_at, "
+    "last_at, count, body) VALUES (?,?,?,?,?,?,?,?,?,1,?)";
+const char wxpay_sql_notice_again[] =
+    "UPDATE notices SET count = count + 1, last_at = ? "
+    "WHERE mch_id = ? AND ref = ? AND verdict = ? AND reason = ?";
+const char wxpay_sql_notice_count[] =
+    "UPDATE notices SET count = count + ?, last_at = ? "
+    "WHERE mch_id = ? AND ref = ? AND verdict = ? AND reason = ''";

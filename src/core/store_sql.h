@@ -1,0 +1,19 @@
+/* store_sql.h - every statement of the state machine, in one place. Private to the store_*.c files of
+ * rows; drivers cache prepared statements by these addresses. Portable SQL only (design 3.6). */
+#ifndef WXPAY_STORE_SQL_H
+#define WXPAY_STORE_SQL_H
+
+extern const char wxpay_sql_order_insert[];
+extern const char wxpay_sql_order_get[];
+extern const char wxpay_sql_order_by_pay_id[];
+extern const char wxpay_sql_order_update[];
+extern const char wxpay_sql_attempt_insert[];
+extern const char wxpay_sql_attempt_get[];
+extern const char wxpay_sql_attempts[];
+extern const char wxpay_sql_attempt_update[];
+extern const char wxpay_sql_event_insert[];
+extern const char wxpay_sql_notice_insert[];
+extern const char wxpay_sql_notice_again[];
+extern const char wxpay_sql_notice_count[];
+
+#endif

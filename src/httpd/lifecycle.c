@@ -1,0 +1,351 @@
+#include "lifecycle.h"
+#include "module.h"
+#include "places.h"
+#include "state.h"
+#include "store_sqlite.h"
+#include "token.h"
+#include <ap_mpm.h>
+#include <http_core.h>
+#include <apr_global_mutex.h>
+#include <apr_strings.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <util_mutex.h>
+
+#define STORE_MUTEX   "wxpay-store"
+#define STOP_WAIT     apr_time_from_sec(1)
+#define STORE_TIMEOUT apr_time_from_sec(2)
+
+/* The only mutable statics of the module; a cleanup of pconf forgets them. */
+static struct {
+    int active;                    /* some WxPay directive is there */
+    const wxpay_secret_t *secret;  /* NULL: nothing was started */
+    mod_wxpay_shared_t *shared;
+    apr_global_mutex_t *mutex;     /* prefork only */
+    mod_wxpay_child_t *child;      /* in a child process */
+    mod_wxpay_slot_t *slot;        /* of this child; NULL: nobody waits here */
+    int stopped;
+} life;
+
+int mod_wxpay_active(void)
+{
+    return life.active;
+}
+
+const mod_wxpay_child_t *mod_wxpay_child(void)
+{
+    return life.child;
+}
+
+const wxpay_secret_t *mod_wxpay_csrf_key(const mod_wxpay_server_t *cfg)
+{
+    return life.child->csrf[cfg->index];
+}
+
+int mod_wxpay_wait_begin(void)
+{
+    return mod_wxpay_place_enter(life.shared, life.slot);
+}
+
+void mod_wxpay_wait_end(void)
+{
+    mod_wxpay_place_leave(life.slot);
+}
+
+/* ---- before forking ---- */
+
+int mod_wxpay_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)plog;
+    (void)ptemp;
+    return ap_mutex_register(pconf, STORE_MUTEX, NULL, APR_LOCK_DEFAULT, 0) == APR_SUCCESS
+               ? OK
+               : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static apr_status_t forget(void *unused)
+{
+    (void)unused;
+    memset(&life, 0, sizeof(life));
+    return APR_SUCCESS;
+}
+
+/* The address this host talks to the world with. Connecting a datagram socket asks the routing
+ * table and sends nothing. */
+static const char *local_ip(apr_pool_t *p)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(9)};
+    socklen_t len = sizeof(addr);
+    char text[INET_ADDRSTRLEN];
+    const char *ip = "127.0.0.1";
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    addr.sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1, kept for documentation by RFC 5737 */
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+        getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
+        inet_ntop(AF_INET, &addr.sin_addr, text, sizeof(text))) {
+        ip = apr_pstrdup(p, text);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ip;
+}
+
+static int merchants(const server_rec *s)
+{
+    int n = 0;
+
+    for (; s; s = s->next) {
+        n += mod_wxpay_config_server(s)->account != NULL;
+    }
+    return n;
+}
+
+static int is_threaded(void)
+{
+    int threaded = 0;
+
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
+    return threaded != AP_MPMQ_NOT_SUPPORTED;
+}
+
+static int threads_per_process(void)
+{
+    int threads = 1;
+
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    return threads > 0 ? threads : 1;
+}
+
+/* What children need and only the parent can make. NULL or a sentence. */
+static const char *prepare(apr_pool_t *pconf, server_rec *s, wxpay_secret_t **secret)
+{
+    const mod_wxpay_server_t *cfg = mod_wxpay_config_server(s);
+    int processes = 1, slots = 1;
+    const char *err = mod_wxpay_state_prepare(pconf, cfg->state_dir, secret);
+
+    if (err) {
+        return err;
+    }
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &processes);
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &slots);
+    if (mod_wxpay_shared_create(pconf, slots, processes * threads_per_process(),
+                                threads_per_process(), &life.shared) != APR_SUCCESS) {
+        return "there is no shared memory";
+    }
+    if (!is_threaded() && ap_global_mutex_create(&life.mutex, NULL, STORE_MUTEX, NULL, s, pconf,
+                                                 0) != APR_SUCCESS) {
+        return "the mutex wxpay-store cannot be made; see the Mutex directive";
+    }
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? NULL : "libcurl does not start";
+}
+
+int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    wxpay_secret_t *secret = NULL;
+    const char *err;
+
+    (void)plog;
+    if (!mod_wxpay_config_present(pconf) ||
+        ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_CONFIG) {
+        return OK;
+    }
+    apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
+    life.active = 1;
+    mod_wxpay_config_resolve(pconf, s, local_ip(ptemp));
+    if (!merchants(s)) {
+        return OK;
+    }
+    err = prepare(pconf, s, &secret);
+    if (err) {
+        /* A failing post_config would end a server that runs (graceful restart); payment paths
+         * answer 503 instead. */
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "WXP0002: payments are off until this is mended and the server restarted: %s",
+                     err);
+        return OK;
+    }
+    life.secret = secret;
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "WXP0001: mod_wxpay/" MOD_WXPAY_VERSION
+                                                 " configured for %d server%s, orders in %s",
+                 merchants(s), merchants(s) == 1 ? "" : "s",
+                 mod_wxpay_config_server(s)->store_path);
+    return OK;
+}
+
+/* ---- in a child ---- */
+
+static const int levels[] = {[WXPAY_LOG_ERR] = APLOG_ERR,       [WXPAY_LOG_WARN] = APLOG_WARNING,
+                             [WXPAY_LOG_NOTICE] = APLOG_NOTICE, [WXPAY_LOG_INFO] = APLOG_INFO,
+                             [WXPAY_LOG_DEBUG] = APLOG_DEBUG,   [WXPAY_LOG_TRACE] = APLOG_TRACE1};
+
+static int log_wants(void *baton, wxpay_log_level_e level)
+{
+    const server_rec *s = baton;
+
+    return APLOG_IS_LEVEL(s, levels[level]);
+}
+
+static void log_write(void *baton, wxpay_log_level_e level, const char *line)
+{
+    const server_rec *s = baton;
+
+    ap_log_error(APLOG_MARK, levels[level], 0, s, "%s", line);
+}
+
+static int store_lock(void *baton)
+{
+    apr_status_t rv = apr_global_mutex_timedlock(baton, STORE_TIMEOUT);
+
+    if (APR_STATUS_IS_ENOTIMPL(rv)) {
+        rv = apr_global_mutex_lock(baton);
+    }
+    return rv == APR_SUCCESS ? 0 : -1;
+}
+
+static void store_unlock(void *baton)
+{
+    apr_global_mutex_unlock(baton);
+}
+
+static wxpay_rc_e open_store(apr_pool_t *p, mod_wxpay_child_t *child,
+                             const mod_wxpay_server_t *cfg, wxpay_error_t *err)
+{
+    wxpay_sqlite_options_t options = {.path = cfg->store_path,
+                                      .busy_timeout = STORE_TIMEOUT,
+                                      .threaded = child->threaded,
+                                      .seen = &life.shared->store_seen,
+                                      .log = &child->log};
+
+    if (life.mutex && apr_global_mutex_child_init(&life.mutex,
+                                                  apr_global_mutex_lockfile(life.mutex), p)
+                          != APR_SUCCESS) {
+        return wxpay_error_set(err, WXPAY_EINTERNAL, "start", "mutex wxpay-store is not there");
+    }
+    if (life.mutex) {
+        options.lock = store_lock;
+        options.unlock = store_unlock;
+        options.lock_baton = life.mutex;
+    }
+    return wxpay_store_sqlite_create(p, &options, &child->store, err);
+}
+
+static wxpay_rc_e derive_keys(apr_pool_t *p, mod_wxpay_child_t *child, const server_rec *first,
+                              wxpay_error_t *err)
+{
+    const server_rec *s;
+    wxpay_rc_e rc = WXPAY_OK;
+    int n = 0;
+
+    for (s = first; s; s = s->next) {
+        n++;
+    }
+    child->csrf = apr_pcalloc(p, (apr_size_t)n * sizeof(*child->csrf));
+    for (s = first; s && rc == WXPAY_OK; s = s->next) {
+        const mod_wxpay_server_t *cfg = mod_wxpay_config_server(s);
+        wxpay_secret_t *key;
+
+        if (cfg->account) {
+            rc = wxpay_token_derive(p, life.secret, "csrf", cfg->account->site, &key, err);
+            child->csrf[cfg->index] = rc == WXPAY_OK ? key : NULL;
+        }
+    }
+    return rc;
+}
+
+static wxpay_rc_e start_child(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *child,
+                              wxpay_error_t *err)
+{
+    const mod_wxpay_server_t *cfg = mod_wxpay_config_server(s);
+    wxpay_engine_options_t engine = {.max_calls = cfg->max_calls,
+                                     .max_queued = cfg->max_calls < 64 ? 256 : cfg->max_calls * 4,
+                                     .user_agent = "mod_wxpay/" MOD_WXPAY_VERSION};
+    wxpay_flow_options_t flow = {.api = &child->api, .log = &child->log};
+    wxpay_rc_e rc = wxpay_engine_create(p, &engine, &child->engine, err);
+
+    if (rc == WXPAY_OK) {
+        rc = open_store(p, child, cfg, err);
+    }
+    if (rc == WXPAY_OK) {
+        rc = derive_keys(p, child, s, err);
+    }
+    if (rc != WXPAY_OK) {
+        return rc;
+    }
+    child->xml = wxpay_xml_create(p);
+    child->api.transport = wxpay_engine_transport(child->engine);
+    child->api.xml = child->xml;
+    child->api.log = &child->log;
+    flow.store = child->store;
+    return wxpay_flow_create(p, &flow, &child->flow, err);
+}
+
+/* Prefork destroys its pool inside the signal handler, so nothing in here takes a lock that a
+ * request may hold. */
+static void stop_child(void)
+{
+    apr_time_t end = apr_time_now() + STOP_WAIT;
+    apr_time_t left;
+
+    if (life.stopped) {
+        return;
+    }
+    life.stopped = 1;
+    wxpay_engine_stop(life.child->engine, STOP_WAIT);
+    left = end - apr_time_now();
+    wxpay_store_stop(life.child->store, left > 0 ? left : 0);
+    if (apr_time_now() >= end) {
+        /* A thread of ours still runs on memory that is about to go. What it was asked for stays
+         * SENT in the store and is queried later. */
+        _exit(0);
+    }
+}
+
+static apr_status_t stop_with_pool(void *unused)
+{
+    (void)unused;
+    stop_child();
+    if (life.slot) {
+        mod_wxpay_slot_give_back(life.slot);
+    }
+    return APR_SUCCESS;
+}
+
+void mod_wxpay_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    mod_wxpay_child_t *child;
+    wxpay_error_t err;
+
+    if (!life.secret) {
+        return;
+    }
+    child = apr_pcalloc(pchild, sizeof(*child));
+    child->log.wants = log_wants;
+    child->log.write = log_write;
+    child->log.baton = s;
+    child->refused = &life.shared->refused;
+    child->threads = threads_per_process();
+    child->threaded = is_threaded();
+    wxpay_error_clear(&err);
+    if (start_child(pchild, s, child, &err) != WXPAY_OK) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "WXP0003: this process cannot take payments: %s: %s", err.step, err.detail);
+        return;
+    }
+    life.slot = mod_wxpay_slot_take(life.shared, (apr_uint32_t)getpid());
+    life.child = child;
+    apr_pool_pre_cleanup_register(pchild, NULL, stop_with_pool);
+}
+
+void mod_wxpay_child_stopping(apr_pool_t *pchild, int graceful)
+{
+    (void)pchild;
+    /* Gracefully, requests under way still need the engine: the pool's cleanup stops it. */
+    if (!graceful && life.child) {
+        stop_child();
+    }
+}

@@ -1,0 +1,44 @@
+/* places.h - memory shared by all processes of one server generation, and the places to wait for
+ * the gateway that are counted in it.
+ *
+ * Every process has a slot of its own and writes no other: a process that is killed while its
+ * threads wait takes no place with it for longer than until another process takes over its slot.
+ * Threads: any, any process.
+ */
+#ifndef MOD_WXPAY_PLACES_H
+#define MOD_WXPAY_PLACES_H
+
+#include <apr_pools.h>
+#include <apr_shm.h>
+#include "log_limit.h"
+
+typedef struct mod_wxpay_slot_t {
+    volatile apr_uint32_t pid; /* 0: free */
+    volatile apr_uint32_t waiting;
+} mod_wxpay_slot_t;
+
+typedef struct mod_wxpay_shared_t {
+    volatile apr_uint32_t store_seen; /* wxpay_sqlite_options_t.seen */
+    mod_wxpay_log_limit_t refused;
+    apr_uint32_t max_process; /* waiting at once in one process */
+    apr_uint32_t max_server;  /* waiting at once in all of them */
+    apr_uint32_t nslots;
+    mod_wxpay_slot_t slots[];
+} mod_wxpay_shared_t;
+
+/* Anonymous shared memory for `slots` processes, all zero but the limits, which are a quarter of the
+ * workers of a process and of the server, one at least. Before forking. */
+apr_status_t mod_wxpay_shared_create(apr_pool_t *p, int slots, int server_workers,
+                                     int process_workers, mod_wxpay_shared_t **shared);
+
+/* Take a slot for this process: a free one, or one whose process is gone. NULL: none left; then
+ * nobody may wait in this process. */
+mod_wxpay_slot_t *mod_wxpay_slot_take(mod_wxpay_shared_t *shared, apr_uint32_t pid);
+/* When no request of this process waits any more. */
+void mod_wxpay_slot_give_back(mod_wxpay_slot_t *slot);
+
+/* 1: granted, mod_wxpay_place_leave() must follow. */
+int mod_wxpay_place_enter(mod_wxpay_shared_t *shared, mod_wxpay_slot_t *slot);
+void mod_wxpay_place_leave(mod_wxpay_slot_t *slot);
+
+#endif
