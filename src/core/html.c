@@ -27,7 +27,7 @@ static apr_size_t char_len(const unsigned char *s)
         unsigned high = s[0] == 0xf4 ? 0x8f : 0xbf;
 
         return s[1] >= low && s[1] <= high && (s[2] & 0xc0) == 0x80 && (s[3] & 0xc0) == 0x80 ? 4
-                                                                                              : 0;
+                                                                                             : 0;
     }
     return 0;
 }
@@ -79,8 +79,9 @@ static int is_linkable(const char *url)
     if (url[0] == '/') {
         return url[1] != '/';
     }
-    return strncasecmp(url, "http://", 7) == 0 ? url[7] != '\0' && url[7] != '/'
-           : strncasecmp(url, "https://", 8) == 0 && url[8] != '\0' && url[8] != '/';
+    return strncasecmp(url, "http://", 7) == 0
+               ? url[7] != '\0' && url[7] != '/'
+               : strncasecmp(url, "https://", 8) == 0 && url[8] != '\0' && url[8] != '/';
 }
 
 const char *wxpay_html_link(apr_pool_t *pool, const char *url)

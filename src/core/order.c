@@ -80,8 +80,8 @@ static const unsigned order_table[] = {
 static const unsigned attempt_table[] = {
     [WXPAY_ATTEMPT_RESERVED] = TO(ATTEMPT_SENT) | TO(ATTEMPT_CLOSED), /* taken back unsent */
     /* SENT may be ambiguous for good: it is closed, or found closed by a query, like an OPEN one */
-    [WXPAY_ATTEMPT_SENT] = TO(ATTEMPT_OPEN) | TO(ATTEMPT_FAILED) | TO(ATTEMPT_CLOSING)
-                           | TO(ATTEMPT_CLOSED) | TO(ATTEMPT_PAID),
+    [WXPAY_ATTEMPT_SENT] = TO(ATTEMPT_OPEN) | TO(ATTEMPT_FAILED) | TO(ATTEMPT_CLOSING) |
+                           TO(ATTEMPT_CLOSED) | TO(ATTEMPT_PAID),
     [WXPAY_ATTEMPT_OPEN] = TO(ATTEMPT_CLOSING) | TO(ATTEMPT_CLOSED) | TO(ATTEMPT_PAID),
     [WXPAY_ATTEMPT_CLOSING] = TO(ATTEMPT_CLOSED) | TO(ATTEMPT_PAID),
     [WXPAY_ATTEMPT_CLOSED] = TO(ATTEMPT_PAID),
@@ -112,8 +112,8 @@ static int same_time(const char *a, const char *b)
     if (same_text(a, b)) {
         return 1;
     }
-    return a && b && wxpay_order_parse_expiry(a, &ta, NULL) == WXPAY_OK
-           && wxpay_order_parse_expiry(b, &tb, NULL) == WXPAY_OK && ta == tb;
+    return a && b && wxpay_order_parse_expiry(a, &ta, NULL) == WXPAY_OK &&
+           wxpay_order_parse_expiry(b, &tb, NULL) == WXPAY_OK && ta == tb;
 }
 
 static const char *product_of(const wxpay_order_t *order)
@@ -143,8 +143,8 @@ int wxpay_order_same_facts(const wxpay_order_t *a, const wxpay_order_t *b, const
         {"return_url", same_text(a->return_url, b->return_url)},
         {"time_expire", same_time(a->time_expire, b->time_expire)},
         {"trade_type", a->trade_type == b->trade_type || !a->trade_type || !b->trade_type},
-        {"spbill_create_ip", !a->spbill_create_ip || !b->spbill_create_ip
-                                 || same_text(a->spbill_create_ip, b->spbill_create_ip)},
+        {"spbill_create_ip", !a->spbill_create_ip || !b->spbill_create_ip ||
+                                 same_text(a->spbill_create_ip, b->spbill_create_ip)},
     };
 
     for (int i = 0; i < COUNT(facts); i++) {

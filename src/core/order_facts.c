@@ -49,8 +49,8 @@ static wxpay_rc_e check_text(const wxpay_field_t *field, wxpay_error_t *err)
         if (c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)field->value[i + 1] < 0xa0)) {
             return refuse(field, "contains a control character (such as a line break)", err);
         }
-        if (c == 0xef && (unsigned char)field->value[i + 1] == 0xbf
-            && (unsigned char)field->value[i + 2] >= 0xbe) {
+        if (c == 0xef && (unsigned char)field->value[i + 1] == 0xbf &&
+            (unsigned char)field->value[i + 2] >= 0xbe) {
             return refuse(field, "contains a character that XML cannot carry", err);
         }
     }
@@ -72,8 +72,8 @@ static wxpay_rc_e check_object(const wxpay_field_t *field, wxpay_error_t *err)
     if (check_text(field, err) != WXPAY_OK) {
         return WXPAY_EINPUT;
     }
-    if (field->value[strspn(field->value, " ")] != '{'
-        || !wxpay_json_valid(field->value, field->value_len)) {
+    if (field->value[strspn(field->value, " ")] != '{' ||
+        !wxpay_json_valid(field->value, field->value_len)) {
         return refuse(field, "must be a JSON object", err);
     }
     return WXPAY_OK;
@@ -97,8 +97,8 @@ static wxpay_rc_e check_ip(const wxpay_field_t *field, wxpay_error_t *err)
 {
     unsigned char address[sizeof(struct in6_addr)];
 
-    return inet_pton(AF_INET, field->value, address) == 1
-                   || inet_pton(AF_INET6, field->value, address) == 1
+    return inet_pton(AF_INET, field->value, address) == 1 ||
+                   inet_pton(AF_INET6, field->value, address) == 1
                ? WXPAY_OK
                : refuse(field, "must be an IPv4 or IPv6 address (the buyer's)", err);
 }
@@ -171,8 +171,9 @@ static wxpay_rc_e check_url(const wxpay_field_t *field, wxpay_error_t *err)
            : strncasecmp(url, "http://", 7) == 0 ? url + 7
                                                  : NULL;
     if (!rest || strchr("/?#:", *rest)) {
-        return refuse(field, "must be http:// or https:// and a host, or a path that starts with "
-                             "one slash",
+        return refuse(field,
+                      "must be http:// or https:// and a host, or a path that starts with "
+                      "one slash",
                       err);
     }
     if (memchr(rest, '@', strcspn(rest, "/?#"))) {
@@ -229,11 +230,10 @@ static wxpay_rc_e check_fact(const fact_t *fact, const wxpay_field_t *field, wxp
     const char *other;
 
     if (field->value_len > fact->max) {
-        return wxpay_error_field(err, STEP, fact->name,
-                                 "%s is %" APR_SIZE_T_FMT " bytes of UTF-8; %s at most %"
-                                 APR_SIZE_T_FMT,
-                                 fact->name, field->value_len,
-                                 fact->sent ? "WeChat takes" : "we take", fact->max);
+        return wxpay_error_field(
+            err, STEP, fact->name,
+            "%s is %" APR_SIZE_T_FMT " bytes of UTF-8; %s at most %" APR_SIZE_T_FMT, fact->name,
+            field->value_len, fact->sent ? "WeChat takes" : "we take", fact->max);
     }
     if (fact->sent && wxpay_fields_recuttable(field->value, field->value_len, &other)) {
         return wxpay_error_field(err, STEP, fact->name,
@@ -292,8 +292,8 @@ static wxpay_rc_e take_expiry(wxpay_order_t *order, apr_interval_time_t ttl, wxp
     if (wxpay_order_parse_expiry(order->time_expire, &order->expires_at, err) != WXPAY_OK) {
         return WXPAY_EINPUT;
     }
-    if (order->expires_at < order->created_at + EXPIRY_MIN
-        || order->expires_at > order->created_at + EXPIRY_MAX) {
+    if (order->expires_at < order->created_at + EXPIRY_MIN ||
+        order->expires_at > order->created_at + EXPIRY_MAX) {
         return wxpay_error_field(err, STEP, "time_expire",
                                  "time_expire must be at least 6 minutes and at most 7 days ahead");
     }
@@ -311,8 +311,8 @@ wxpay_rc_e wxpay_order_from_fields(const wxpay_fields_t *fields, const wxpay_acc
         return WXPAY_EINPUT;
     }
     amount = wxpay_fields_find(fields, "total_fee");
-    if (wxpay_money_parse_fen(amount->value, amount->value_len, &made->total_fee, err)
-        != WXPAY_OK) {
+    if (wxpay_money_parse_fen(amount->value, amount->value_len, &made->total_fee, err) !=
+        WXPAY_OK) {
         return WXPAY_EINPUT;
     }
     made->mch_id = account->mch_id;
@@ -322,8 +322,8 @@ wxpay_rc_e wxpay_order_from_fields(const wxpay_fields_t *fields, const wxpay_acc
     made->trade_type = wxpay_trade_by_name(wxpay_fields_get(fields, "trade_type"));
     made->state = WXPAY_ORDER_NEW;
     made->created_at = now;
-    if (check_jsapi(made, err) != WXPAY_OK
-        || take_expiry(made, account->order_ttl, err) != WXPAY_OK) {
+    if (check_jsapi(made, err) != WXPAY_OK ||
+        take_expiry(made, account->order_ttl, err) != WXPAY_OK) {
         return WXPAY_EINPUT;
     }
     *order = made;
@@ -341,8 +341,8 @@ wxpay_rc_e wxpay_order_parse_expiry(const char *text, apr_time_t *t, wxpay_error
 /* "w*" and 26 of [0-9a-z]: how we name an attempt whose own number would be too long. */
 static int looks_like_ours(const char *number, apr_size_t len)
 {
-    return len == 28 && memcmp(number, "w*", 2) == 0
-           && strspn(number + 2, "0123456789abcdefghijklmnopqrstuvwxyz") >= 26;
+    return len == 28 && memcmp(number, "w*", 2) == 0 &&
+           strspn(number + 2, "0123456789abcdefghijklmnopqrstuvwxyz") >= 26;
 }
 
 wxpay_rc_e wxpay_order_check_number(const char *number, apr_size_t len, wxpay_error_t *err)
@@ -367,13 +367,15 @@ wxpay_rc_e wxpay_order_check_number(const char *number, apr_size_t len, wxpay_er
         digits++;
     }
     if (digits > 0 && digits < len && number[len - 1 - digits] == '*') {
-        return refuse(&field, "must not end in '*' and digits: such numbers are used for further "
-                              "attempts to pay an order",
+        return refuse(&field,
+                      "must not end in '*' and digits: such numbers are used for further "
+                      "attempts to pay an order",
                       err);
     }
     if (looks_like_ours(number, len)) {
-        return refuse(&field, "must not be \"w*\" and 26 small letters or digits: such numbers are "
-                              "used for further attempts to pay an order",
+        return refuse(&field,
+                      "must not be \"w*\" and 26 small letters or digits: such numbers are "
+                      "used for further attempts to pay an order",
                       err);
     }
     return WXPAY_OK;

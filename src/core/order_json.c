@@ -5,7 +5,8 @@
 
 #include "clock.h"
 
-#define CODE_TTL apr_time_from_sec(2 * 3600) /* how long the gateway honours a code or prepay_id */
+#define CODE_TTL apr_time_from_sec(2 * 3600) /* how long the gateway honours a code or prepay_id   \
+                                              */
 
 static void put_text(json_t *json, const char *name, const char *value)
 {
@@ -34,8 +35,8 @@ static const char *shown_state(const wxpay_order_t *order)
 
 static int order_payable(const wxpay_order_t *order, apr_time_t now)
 {
-    return (order->state == WXPAY_ORDER_NEW || order->state == WXPAY_ORDER_PENDING)
-           && !order->close_wanted && !order->quarantined && now < order->expires_at;
+    return (order->state == WXPAY_ORDER_NEW || order->state == WXPAY_ORDER_PENDING) &&
+           !order->close_wanted && !order->quarantined && now < order->expires_at;
 }
 
 static void put_codes(json_t *json, const wxpay_order_t *order,
@@ -76,8 +77,8 @@ static json_t *flags_of(const wxpay_order_t *order)
     if (order->attach_differs) {
         json_array_append_new(flags, json_string("attach_differs"));
     }
-    if (order->close_wanted && order->state != WXPAY_ORDER_CLOSED
-        && order->state != WXPAY_ORDER_PAID) {
+    if (order->close_wanted && order->state != WXPAY_ORDER_CLOSED &&
+        order->state != WXPAY_ORDER_PAID) {
         json_array_append_new(flags, json_string("closing"));
     }
     return flags;
@@ -148,9 +149,8 @@ const char *wxpay_params_text(apr_pool_t *pool, const wxpay_fields_t *fields)
     json_t *json = wxpay_json_object(pool);
 
     for (int i = 0; i < fields->count; i++) {
-        json_object_set_new(
-            json, fields->items[i].name,
-            json_stringn(fields->items[i].value, fields->items[i].value_len));
+        json_object_set_new(json, fields->items[i].name,
+                            json_stringn(fields->items[i].value, fields->items[i].value_len));
     }
     return wxpay_json_text(pool, json);
 }

@@ -20,8 +20,8 @@ wxpay_rc_e wxpay_attempt_number(const wxpay_order_t *order, int n, apr_pool_t *p
     if (strlen(*number) <= NUMBER_MAX) {
         return WXPAY_OK;
     }
-    if (wxpay_token_chars("abcdefghijklmnopqrstuvwxyz0123456789", random, sizeof(random), err)
-        != WXPAY_OK) {
+    if (wxpay_token_chars("abcdefghijklmnopqrstuvwxyz0123456789", random, sizeof(random), err) !=
+        WXPAY_OK) {
         return WXPAY_EINTERNAL;
     }
     *number = apr_pstrcat(pool, "w*", random, NULL);
@@ -117,9 +117,16 @@ static wxpay_rc_e add_times(wxpay_fields_t *fields, apr_time_t start, apr_time_t
 static wxpay_rc_e check_complete(const wxpay_fields_t *fields, const wxpay_account_t *account,
                                  wxpay_trade_e trade, wxpay_error_t *err)
 {
-    const char *const required[] = {
-        "notify_url", "appid", "mch_id", "out_trade_no", "body", "trade_type", "spbill_create_ip",
-        trade != WXPAY_TRADE_JSAPI ? "trade_type" : account->sub_appid ? "sub_openid" : "openid"};
+    const char *const required[] = {"notify_url",
+                                    "appid",
+                                    "mch_id",
+                                    "out_trade_no",
+                                    "body",
+                                    "trade_type",
+                                    "spbill_create_ip",
+                                    trade != WXPAY_TRADE_JSAPI ? "trade_type"
+                                    : account->sub_appid       ? "sub_openid"
+                                                               : "openid"};
 
     for (apr_size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++) {
         if (!wxpay_fields_get(fields, required[i])) {

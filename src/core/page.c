@@ -24,18 +24,12 @@ static const struct {
     const char *name;
     int refresh;
 } pages[] = {
-    [WXPAY_PAGE_READY] = {"ready", 0},
-    [WXPAY_PAGE_PREPARING] = {"preparing", 2},
-    [WXPAY_PAGE_PAYABLE] = {"payable", 3},
-    [WXPAY_PAGE_BLOCKED] = {"blocked", 5},
-    [WXPAY_PAGE_PAID] = {"paid", 0},
-    [WXPAY_PAGE_EXPIRED] = {"expired", 0},
-    [WXPAY_PAGE_CLOSED] = {"closed", 0},
-    [WXPAY_PAGE_CHECKING] = {"checking", 15},
-    [WXPAY_PAGE_DOWN] = {"down", 0},
-    [WXPAY_PAGE_IN_WECHAT] = {"in_wechat", 5},
-    [WXPAY_PAGE_NOT_FOUND] = {"not_found", 0},
-    [WXPAY_PAGE_STORE_DOWN] = {"store_down", 10},
+    [WXPAY_PAGE_READY] = {"ready", 0},         [WXPAY_PAGE_PREPARING] = {"preparing", 2},
+    [WXPAY_PAGE_PAYABLE] = {"payable", 3},     [WXPAY_PAGE_BLOCKED] = {"blocked", 5},
+    [WXPAY_PAGE_PAID] = {"paid", 0},           [WXPAY_PAGE_EXPIRED] = {"expired", 0},
+    [WXPAY_PAGE_CLOSED] = {"closed", 0},       [WXPAY_PAGE_CHECKING] = {"checking", 15},
+    [WXPAY_PAGE_DOWN] = {"down", 0},           [WXPAY_PAGE_IN_WECHAT] = {"in_wechat", 5},
+    [WXPAY_PAGE_NOT_FOUND] = {"not_found", 0}, [WXPAY_PAGE_STORE_DOWN] = {"store_down", 10},
 };
 
 /* The script's words, as data attributes of <body>. */
@@ -43,11 +37,10 @@ static const struct {
     const char *name;
     wxpay_page_text_e text;
 } script_words[] = {
-    {"hours", WXPAY_TEXT_HOURS},   {"minutes", WXPAY_TEXT_MINUTES},
-    {"copy", WXPAY_TEXT_COPY},     {"copied", WXPAY_TEXT_COPIED},
-    {"link", WXPAY_TEXT_COPY_LINK}, {"auto", WXPAY_TEXT_AUTO},
-    {"stay", WXPAY_TEXT_STAY},     {"left5", WXPAY_TEXT_LEFT_5},
-    {"left1", WXPAY_TEXT_LEFT_1},  {"left0", WXPAY_TEXT_LEFT_0},
+    {"hours", WXPAY_TEXT_HOURS},   {"minutes", WXPAY_TEXT_MINUTES}, {"copy", WXPAY_TEXT_COPY},
+    {"copied", WXPAY_TEXT_COPIED}, {"link", WXPAY_TEXT_COPY_LINK},  {"auto", WXPAY_TEXT_AUTO},
+    {"stay", WXPAY_TEXT_STAY},     {"left5", WXPAY_TEXT_LEFT_5},    {"left1", WXPAY_TEXT_LEFT_1},
+    {"left0", WXPAY_TEXT_LEFT_0},
 };
 
 const char *wxpay_page_name(wxpay_page_e page)
@@ -90,9 +83,8 @@ wxpay_lang_e wxpay_page_lang(const char *accept_language)
         apr_size_t blank = strspn(at, " \t,");
         apr_size_t len = strcspn(at + blank, ",");
         apr_size_t tag = strcspn(at + blank, ",;- \t");
-        int known = tag == 2
-                    && (strncasecmp(at + blank, "zh", 2) == 0
-                        || strncasecmp(at + blank, "en", 2) == 0);
+        int known = tag == 2 && (strncasecmp(at + blank, "zh", 2) == 0 ||
+                                 strncasecmp(at + blank, "en", 2) == 0);
 
         at += blank;
         if (known && weight(at + tag, len - tag) > best_weight) {
@@ -144,11 +136,12 @@ static void add_head(wxpay_buf_t *out, const wxpay_page_view_t *view)
 {
     wxpay_buf_printf(out, "<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n",
                      wxpay_page_text(view->lang, WXPAY_TEXT_LANG));
-    wxpay_buf_puts(out, "<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" content=\"width=device-width, "
-                        "initial-scale=1\"/>\n"
-                        "<meta name=\"robots\" content=\"noindex, nofollow\"/>\n"
-                        "<meta name=\"color-scheme\" content=\"light dark\"/>\n"
-                        "<meta name=\"format-detection\" content=\"telephone=no\"/>\n");
+    wxpay_buf_puts(
+        out, "<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" content=\"width=device-width, "
+             "initial-scale=1\"/>\n"
+             "<meta name=\"robots\" content=\"noindex, nofollow\"/>\n"
+             "<meta name=\"color-scheme\" content=\"light dark\"/>\n"
+             "<meta name=\"format-detection\" content=\"telephone=no\"/>\n");
     add_title(out, view);
     wxpay_buf_puts(out, "<link rel=\"icon\" href=\"data:image/svg+xml,"
                         "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
@@ -184,8 +177,7 @@ wxpay_rc_e wxpay_page_render(apr_pool_t *pool, const wxpay_page_view_t *view, co
     wxpay_buf_puts(&out, "</p>\n<p id=\"live\" class=\"vh\" role=\"status\"></p>\n"
                          "</body>\n</html>\n");
     if (out.broken) {
-        return wxpay_error_set(err, WXPAY_EINTERNAL, "render page", "more than %d bytes",
-                               MAX_PAGE);
+        return wxpay_error_set(err, WXPAY_EINTERNAL, "render page", "more than %d bytes", MAX_PAGE);
     }
     *html = out.data;
     *len = out.len;

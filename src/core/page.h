@@ -21,7 +21,7 @@ typedef enum wxpay_page_e {
     WXPAY_PAGE_EXPIRED,
     WXPAY_PAGE_CLOSED,
     WXPAY_PAGE_CHECKING,  /* payment received, the shop is checking: do not pay again */
-    WXPAY_PAGE_DOWN,      /* the gateway cannot be reached or refuses: nothing was charged, try again */
+    WXPAY_PAGE_DOWN,      /* the gateway cannot be reached or refuses: nothing charged, try again */
     WXPAY_PAGE_IN_WECHAT, /* an order that can be paid inside WeChat only */
     WXPAY_PAGE_NOT_FOUND,
     WXPAY_PAGE_STORE_DOWN /* we cannot read our own records just now */
@@ -32,29 +32,29 @@ typedef enum wxpay_lang_e { WXPAY_LANG_ZH_CN, WXPAY_LANG_EN } wxpay_lang_e;
 typedef struct wxpay_page_view_t {
     wxpay_page_e page;
     wxpay_lang_e lang;
-    const char *nonce;        /* CSP nonce */
-    const char *csrf;         /* NULL: no form on this page */
-    const char *self;         /* path of this page, e.g. /wxpay/pay/<id>; NULL for NOT_FOUND */
-    const char *merchant;     /* name or NULL */
-    const char *support;      /* phone, mail or URL, or NULL */
-    const char *out_trade_no; /* NULL for NOT_FOUND */
-    const char *title;        /* the order's body */
-    apr_int64_t total_fee;    /* fen */
-    const char *svg;          /* PAYABLE: made by wxpay_qr_svg */
-    const char *return_url;   /* back to the shop, on any page, or NULL; anything but http(s)://
-                                 or /path is left out */
+    const char *nonce;          /* CSP nonce */
+    const char *csrf;           /* NULL: no form on this page */
+    const char *self;           /* path of this page, e.g. /wxpay/pay/<id>; NULL for NOT_FOUND */
+    const char *merchant;       /* name or NULL */
+    const char *support;        /* phone, mail or URL, or NULL */
+    const char *out_trade_no;   /* NULL for NOT_FOUND */
+    const char *title;          /* the order's body */
+    apr_int64_t total_fee;      /* fen */
+    const char *svg;            /* PAYABLE: made by wxpay_qr_svg */
+    const char *return_url;     /* back to the shop, on any page, or NULL; anything but http(s)://
+                                   or /path is left out */
     const char *transaction_id; /* PAID */
-    const char *err_code;     /* DOWN: in small print, or NULL */
-    apr_time_t now;           /* the server's clock: the countdown is counted from it, not from the buyer's */
-    apr_time_t created_at;    /* 0 unknown; the countdown is quiet until the last quarter of its time */
+    const char *err_code;       /* DOWN: in small print, or NULL */
+    apr_time_t now;             /* the server's clock: countdowns start from it, not the buyer's */
+    apr_time_t created_at;      /* 0 unknown; the countdown is quiet until its last quarter */
     apr_time_t expires_at;
-    apr_time_t retry_at;      /* BLOCKED: when it goes on by itself; 0 unknown */
+    apr_time_t retry_at; /* BLOCKED: when it goes on by itself; 0 unknown */
     apr_time_t paid_at;
     apr_int64_t rev;
 } wxpay_page_view_t;
 
-/* Stable name: what `state` and the buyer's JSON say. READY/PREPARING/PAYABLE/BLOCKED/DOWN/IN_WECHAT
- * of an unpaid order are told as such so that the page's script can follow: "ready", "preparing", "payable", ... */
+/* Stable name ("ready", "preparing", "payable", ...): what `state` and the buyer's JSON say, and
+ * the page's data-page, so that its script sees when they differ. */
 const char *wxpay_page_name(wxpay_page_e page);
 
 /* "zh-CN,en;q=0.8" -> language; zh-CN where it says nothing we know. */

@@ -60,10 +60,11 @@ static void add_header(wxpay_buf_t *out, const wxpay_page_view_t *view)
         wxpay_html_escape(out, view->merchant);
         wxpay_buf_puts(out, "</bdi>");
     }
-    wxpay_buf_puts(out, "<span class=\"brand\"><svg viewBox=\"0 0 24 24\" aria-hidden=\"true\">"
-                        "<path d=\"M2 11C2 6 6.5 3 12 3s10 3 10 8-4.5 8-10 8c-1.5 0-3-.2-4-.7L4 21l.6-4C3 "
-                        "15.5 2 13.5 2 11z\"/><path fill=\"none\" stroke-width=\"2\" "
-                        "d=\"M8 11l3 3 6-6\"/></svg>");
+    wxpay_buf_puts(
+        out, "<span class=\"brand\"><svg viewBox=\"0 0 24 24\" aria-hidden=\"true\">"
+             "<path d=\"M2 11C2 6 6.5 3 12 3s10 3 10 8-4.5 8-10 8c-1.5 0-3-.2-4-.7L4 21l.6-4C3 "
+             "15.5 2 13.5 2 11z\"/><path fill=\"none\" stroke-width=\"2\" "
+             "d=\"M8 11l3 3 6-6\"/></svg>");
     put(out, view, WXPAY_TEXT_WECHAT_PAY);
     wxpay_buf_puts(out, "</span></header>\n");
 }
@@ -141,8 +142,8 @@ static void add_countdown(wxpay_buf_t *out, const wxpay_page_view_t *view, apr_t
 static void add_clock(wxpay_buf_t *out, const wxpay_page_view_t *view)
 {
     if (view->page == WXPAY_PAGE_PAYABLE && view->expires_at) {
-        apr_time_t quarter = view->created_at ? (view->expires_at - view->created_at) / 4
-                                              : LOUD_WITHOUT_START;
+        apr_time_t quarter =
+            view->created_at ? (view->expires_at - view->created_at) / 4 : LOUD_WITHOUT_START;
 
         add_countdown(out, view, view->expires_at, view->expires_at - quarter, WXPAY_TEXT_CALM,
                       WXPAY_TEXT_LOUD);

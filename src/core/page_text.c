@@ -16,7 +16,6 @@ static const char *const texts[WXPAY_TEXT_COUNT][2] = {
     [WXPAY_TEXT_OPEN] = {"显示付款码", "Show the payment code"},
     [WXPAY_TEXT_TRY_AGAIN] = {"重新尝试", "Try again"},
     [WXPAY_TEXT_HERE] = {"在这里支付", "Pay here"},
-    [WXPAY_TEXT_CODE] = {"微信支付二维码，金额 {} 元", "WeChat Pay QR code for {} yuan"},
     [WXPAY_TEXT_HOW] = {"打开微信，点右上角“＋”，选“扫一扫”",
                         "On your phone: open WeChat, tap “+”, then “Scan”"},
     [WXPAY_TEXT_ERR_CODE] = {"错误代码", "Error code"},
@@ -38,24 +37,23 @@ static const char *const texts[WXPAY_TEXT_COUNT][2] = {
 };
 
 static const wxpay_page_words_t words[][2] = {
-    [WXPAY_PAGE_READY] =
-        {{"待支付", "用微信扫码支付", "还没有扣款。", NULL},
-         {"To pay", "Pay with WeChat", "Nothing has been charged yet.", NULL}},
-    [WXPAY_PAGE_PREPARING] =
-        {{"待支付", "正在准备付款码", "正在连接微信支付，马上就好。还没有扣款。", NULL},
-         {"To pay", "Getting your payment code",
-          "Connecting to WeChat Pay, just a moment. Nothing has been charged.", NULL}},
-    [WXPAY_PAGE_PAYABLE] =
-        {{"待支付", "请使用微信“扫一扫”扫码支付", NULL, NULL},
-         {"To pay", "Scan with WeChat to pay", NULL, NULL}},
-    [WXPAY_PAGE_BLOCKED] =
-        {{"待支付", "订单已在另一台设备上打开",
-          "请在那台设备上完成支付。还没有扣款。", "也可以稍候在这里支付，本页会自动继续。"},
-         {"To pay", "Already open on another device",
-          "Please pay there. Nothing has been charged yet.",
-          "Or wait a little: this page goes on by itself."}},
-    [WXPAY_PAGE_PAID] =
-        {{"已支付", "支付成功", NULL, NULL}, {"Paid", "Payment successful", NULL, NULL}},
+    [WXPAY_PAGE_READY] = {{"待支付", "用微信扫码支付", "还没有扣款。", NULL},
+                          {"To pay", "Pay with WeChat", "Nothing has been charged yet.", NULL}},
+    [WXPAY_PAGE_PREPARING] = {{"待支付", "正在准备付款码",
+                               "正在连接微信支付，马上就好。还没有扣款。", NULL},
+                              {"To pay", "Getting your payment code",
+                               "Connecting to WeChat Pay, just a moment. Nothing has been charged.",
+                               NULL}},
+    [WXPAY_PAGE_PAYABLE] = {{"待支付", "请使用微信“扫一扫”扫码支付", NULL, NULL},
+                            {"To pay", "Scan with WeChat to pay", NULL, NULL}},
+    [WXPAY_PAGE_BLOCKED] = {{"待支付", "订单已在另一台设备上打开",
+                             "请在那台设备上完成支付。还没有扣款。",
+                             "也可以稍候在这里支付，本页会自动继续。"},
+                            {"To pay", "Already open on another device",
+                             "Please pay there. Nothing has been charged yet.",
+                             "Or wait a little: this page goes on by itself."}},
+    [WXPAY_PAGE_PAID] = {{"已支付", "支付成功", NULL, NULL},
+                         {"Paid", "Payment successful", NULL, NULL}},
     [WXPAY_PAGE_EXPIRED] =
         {{"已过期", "订单已过期",
           "没有在有效时间内收到付款，未扣款。如果微信显示已付款，请勿重复支付，并联系商家。",
@@ -73,8 +71,8 @@ static const wxpay_page_words_t words[][2] = {
           "again: contact the shop.",
           "To buy, go back to the shop and order again."}},
     [WXPAY_PAGE_CHECKING] =
-        {{"核对中", "已收到付款，商家正在核对",
-          "请勿重复支付。核对完成后本页会自动更新。", "如有疑问，请凭订单号联系商家。"},
+        {{"核对中", "已收到付款，商家正在核对", "请勿重复支付。核对完成后本页会自动更新。",
+          "如有疑问，请凭订单号联系商家。"},
          {"Checking", "Payment received, the shop is checking it",
           "Please do not pay again. This page updates by itself when it is done.",
           "Questions? Contact the shop with your order number."}},

@@ -23,7 +23,6 @@ typedef enum wxpay_page_text_e {
     WXPAY_TEXT_OPEN,      /* the button of READY */
     WXPAY_TEXT_TRY_AGAIN, /* the button of DOWN */
     WXPAY_TEXT_HERE,      /* the button of BLOCKED */
-    WXPAY_TEXT_CODE,      /* what the QR code is called */
     WXPAY_TEXT_HOW,       /* PAYABLE: how to scan */
     WXPAY_TEXT_ERR_CODE,
     WXPAY_TEXT_CALM, /* countdown while there is much time */

@@ -10,8 +10,8 @@
 #include "buf.h"
 #include "html.h"
 
-#define QUIET 4         /* modules; ISO/IEC 18004 asks for four */
-#define MIN_PIXELS 240  /* at least this wide, in whole pixels per module: sharp edges */
+#define QUIET 4        /* modules; ISO/IEC 18004 asks for four */
+#define MIN_PIXELS 240 /* at least this wide, in whole pixels per module: sharp edges */
 #define MAX_TEXT 512
 #define MAX_SVG 65536
 

@@ -1,6 +1,7 @@
 /* store_sqlite_conn.c - statements on one connection. */
 #include "store_sqlite_int.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -137,6 +138,7 @@ static int run(wxpay_sqlite_conn_t *conn, const char *sql, const wxpay_value_t *
         rc = SQLITE_RANGE;
     }
     if (rc == SQLITE_OK) {
+        errno = 0;
         while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && row) {
             read_values(stmt, values, columns);
             if (row(baton, values, columns)) {
@@ -144,6 +146,7 @@ static int run(wxpay_sqlite_conn_t *conn, const char *sql, const wxpay_value_t *
             }
         }
     }
+    conn->sys_errno = errno; /* sqlite3_system_errno() knows it for failed opens only */
     give_back(stmt, cached);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }

@@ -8,7 +8,7 @@
 static wxpay_rc_e disk_trouble(wxpay_sqlite_conn_t *conn, const char *step, wxpay_error_t *err)
 {
     const char *path = conn->owner->opt.path;
-    int code = sqlite3_system_errno(conn->db);
+    int code = conn->sys_errno;
     char text[96];
 
     if (code == ENOSPC || code == EDQUOT || code == EFBIG) {
@@ -18,7 +18,7 @@ static wxpay_rc_e disk_trouble(wxpay_sqlite_conn_t *conn, const char *step, wxpa
     }
     return wxpay_error_set(err, WXPAY_ESTORE, step,
                            "the disk or filesystem of %s failed (%s): see the system's log", path,
-                           code ? apr_strerror(code, text, sizeof(text)) : "I/O error");
+                           code == EROFS ? "it is read-only now" : "I/O error");
 }
 
 static wxpay_rc_e unusable(wxpay_sqlite_conn_t *conn, int xrc, const char *step, wxpay_error_t *err)

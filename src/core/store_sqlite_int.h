@@ -34,6 +34,7 @@ typedef struct wxpay_sqlite_conn_t {
     ino_t ino;
     ino_t wal_ino;
     apr_time_t give_up; /* monotonic: how long to wait for other programs' locks */
+    int sys_errno;      /* after the last statement that failed */
     int broken;         /* an error after which it is better closed than used again */
     wxpay_sqlite_slot_t slots[WXPAY_SQLITE_SLOTS];
 } wxpay_sqlite_conn_t;

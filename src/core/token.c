@@ -140,7 +140,7 @@ int wxpay_token_csrf_check(const wxpay_secret_t *key, const char *pay_id, const 
         return 0;
     }
     age = now - apr_time_from_sec(seconds);
-    return age <= WXPAY_CSRF_TTL && age >= -CSRF_SKEW
-           && csrf_text(key, pay_id, seconds, expected, NULL) == WXPAY_OK
-           && wxpay_secret_memeq(token, expected, CSRF_LEN);
+    return age <= WXPAY_CSRF_TTL && age >= -CSRF_SKEW &&
+           csrf_text(key, pay_id, seconds, expected, NULL) == WXPAY_OK &&
+           wxpay_secret_memeq(token, expected, CSRF_LEN);
 }

@@ -290,6 +290,41 @@ static const char *unfit_declaration(apr_pool_t *pool, const char *text, apr_siz
     return NULL;
 }
 
+static const char *behind(const char *at, const char *end, const char mark[3])
+{
+    for (; (at = memchr(at, mark[0], (apr_size_t)(end - at))) != NULL; at++) {
+        if (end - at >= 3 && memcmp(at, mark, 3) == 0) {
+            return at + 3;
+        }
+    }
+    return end;
+}
+
+/* Attributes are refused without libxml2, which takes milliseconds to compare thousands of them. */
+static int has_attribute(const char *text, apr_size_t len)
+{
+    const char *end = text + len, *at = text, *stop;
+
+    while ((at = memchr(at, '<', (apr_size_t)(end - at))) != NULL) {
+        if (end - at >= 9 && memcmp(at, "<![CDATA[", 9) == 0) {
+            at = behind(at + 9, end, "]]>");
+        }
+        else if (end - at >= 4 && memcmp(at, "<!--", 4) == 0) {
+            at = behind(at + 4, end, "-->");
+        }
+        else {
+            stop = memchr(at, '>', (apr_size_t)(end - at));
+            stop = stop ? stop : end;
+            if (end - at >= 2 && at[1] != '?' && at[1] != '!'
+                && memchr(at, '=', (apr_size_t)(stop - at))) {
+                return 1;
+            }
+            at = stop;
+        }
+    }
+    return 0;
+}
+
 static const char *unfit(apr_pool_t *pool, const char *text, apr_size_t len)
 {
     if (len == 0) {
@@ -306,6 +341,9 @@ static const char *unfit(apr_pool_t *pool, const char *text, apr_size_t len)
     }
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
         return "a byte order mark";
+    }
+    if (has_attribute(text, len)) {
+        return "an attribute or a namespace";
     }
     return unfit_declaration(pool, text, len);
 }

@@ -131,9 +131,8 @@ static int dispatch(mod_wxpay_api_call_t *call, const char *rest)
                                      "there is nothing at this path, or no such order");
     }
     if (!mod_wxpay_method_allowed(r, route->allow)) {
-        return mod_wxpay_api_problem(
-            r, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed",
-            apr_psprintf(r->pool, "this path takes %s", route->allow));
+        return mod_wxpay_api_problem(r, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed",
+                                     apr_psprintf(r->pool, "this path takes %s", route->allow));
     }
     if (!route->run) {
         return mod_wxpay_api_problem(r, HTTP_NOT_IMPLEMENTED, "not_implemented",
@@ -149,10 +148,13 @@ static int dispatch(mod_wxpay_api_call_t *call, const char *rest)
         apr_table_setn(r->subprocess_env, "WXPAY_OUT_TRADE_NO", call->number);
     }
     if (!call->child) {
-        mod_wxpay_problem_t problem = {HTTP_SERVICE_UNAVAILABLE, "not_ready",
+        mod_wxpay_problem_t problem = {HTTP_SERVICE_UNAVAILABLE,
+                                       "not_ready",
                                        "payments could not be started here: the reason is in the "
                                        "server's error log",
-                                       NULL, NULL, 10};
+                                       NULL,
+                                       NULL,
+                                       10};
 
         return mod_wxpay_send_problem(r, &problem);
     }

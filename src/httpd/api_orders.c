@@ -59,8 +59,7 @@ static int begin_wait(const mod_wxpay_api_call_t *call, waiting_t *waiting)
 {
     waiting->async = wants_async(call->r);
     waiting->place = !waiting->async && mod_wxpay_wait_begin();
-    waiting->time =
-        waiting->place ? wxpay_account_deadline(call->cfg->account) + STORE_MARGIN : 0;
+    waiting->time = waiting->place ? wxpay_account_deadline(call->cfg->account) + STORE_MARGIN : 0;
     return waiting->async || waiting->place;
 }
 
@@ -73,11 +72,14 @@ static void end_wait(const waiting_t *waiting)
 
 static int no_place(request_rec *r)
 {
-    mod_wxpay_problem_t problem = {HTTP_SERVICE_UNAVAILABLE, "no_place",
+    mod_wxpay_problem_t problem = {HTTP_SERVICE_UNAVAILABLE,
+                                   "no_place",
                                    "too many requests wait for the gateway already; nothing was "
                                    "done: repeat the same request, or send \"Prefer: "
                                    "respond-async\"",
-                                   NULL, NULL, 2};
+                                   NULL,
+                                   NULL,
+                                   2};
 
     return mod_wxpay_send_problem(r, &problem);
 }
@@ -86,10 +88,13 @@ static int no_place(request_rec *r)
 static int send_unfinished(const mod_wxpay_api_call_t *call, const waiting_t *waiting,
                            const wxpay_snapshot_t *snap)
 {
-    mod_wxpay_problem_t problem = {HTTP_GATEWAY_TIME_OUT, "gateway_timeout",
+    mod_wxpay_problem_t problem = {HTTP_GATEWAY_TIME_OUT,
+                                   "gateway_timeout",
                                    "the gateway has not answered yet and the call goes on; repeat "
                                    "the same request, it is safe",
-                                   NULL, NULL, 1};
+                                   NULL,
+                                   NULL,
+                                   1};
 
     if (!waiting->async) {
         return mod_wxpay_send_problem(call->r, &problem);
@@ -123,9 +128,8 @@ static wxpay_rc_e make_order(const mod_wxpay_api_call_t *call, const wxpay_field
     wxpay_snapshot_t *snap;
     wxpay_error_t unknown;
 
-    if (rc == WXPAY_EINPUT && strcmp(err->field, "time_expire") == 0
-        && wxpay_flow_read(call->child->flow, account, number, pool, &snap, &unknown)
-               == WXPAY_OK) {
+    if (rc == WXPAY_EINPUT && strcmp(err->field, "time_expire") == 0 &&
+        wxpay_flow_read(call->child->flow, account, number, pool, &snap, &unknown) == WXPAY_OK) {
         rc = wxpay_order_from_fields(fields, account, snap->order->created_at, pool, order, err);
     }
     return rc;
@@ -160,8 +164,8 @@ static wxpay_rc_e submit(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
                                       snap, created, err);
 
     /* WxPayReturnURL was changed since the order first came in: the site says no other fact */
-    if (rc == WXPAY_ECONFLICT && default_return_url && *snap
-        && strcmp(err->field, "return_url") == 0) {
+    if (rc == WXPAY_ECONFLICT && default_return_url && *snap &&
+        strcmp(err->field, "return_url") == 0) {
         order->return_url = (*snap)->order->return_url;
         rc = wxpay_flow_submit(flow, call->cfg->account, order, open, wait, call->r->pool, snap,
                                created, err);
@@ -169,42 +173,64 @@ static wxpay_rc_e submit(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
     return rc;
 }
 
-/* The order is open elsewhere, and the gateway does not close it yet. */
-static int send_blocked(const mod_wxpay_api_call_t *call, const wxpay_snapshot_t *snap)
+/* When the attempt that is in the way may be closed: the gateway refuses that in its first minutes.
+ * 0: none is in the way. */
+static apr_time_t blocked_until(const wxpay_snapshot_t *snap, apr_time_t now)
 {
-    mod_wxpay_problem_t problem = {HTTP_CONFLICT, "open_elsewhere",
-                                   "the order is open with another trade_type or openid, and the "
-                                   "gateway does not close it yet; repeat the same request later",
-                                   "trade_type", NULL, 30};
-    apr_time_t now = apr_time_now();
+    const wxpay_attempt_t *newest = wxpay_snapshot_newest(snap);
 
-    for (int i = 0; i < snap->count; i++) {
+    for (int i = 0; newest->state == WXPAY_ATTEMPT_RESERVED && i < snap->count; i++) {
         const wxpay_attempt_t *attempt = snap->attempts[i];
 
         if (attempt->state == WXPAY_ATTEMPT_CLOSING && attempt->next_at > now) {
-            problem.retry_after = (int)apr_time_sec(attempt->next_at - now) + 1;
+            return attempt->next_at;
         }
     }
+    return 0;
+}
+
+static int send_blocked(const mod_wxpay_api_call_t *call, apr_interval_time_t left)
+{
+    mod_wxpay_problem_t problem = {HTTP_CONFLICT,
+                                   "open_elsewhere",
+                                   "the order is open with another trade_type or openid, and the "
+                                   "gateway does not close it yet; repeat the same request later",
+                                   "trade_type",
+                                   NULL,
+                                   (int)apr_time_sec(left) + 1};
+
     return mod_wxpay_send_problem(call->r, &problem);
 }
 
 static int is_unpaid(const wxpay_order_t *order)
 {
-    return (order->state == WXPAY_ORDER_NEW || order->state == WXPAY_ORDER_PENDING)
-           && !order->quarantined && !order->close_wanted && order->expires_at > apr_time_now();
+    return (order->state == WXPAY_ORDER_NEW || order->state == WXPAY_ORDER_PENDING) &&
+           !order->quarantined && !order->close_wanted && order->expires_at > apr_time_now();
 }
 
-static int send_created(const mod_wxpay_api_call_t *call, const waiting_t *waiting, int opened,
-                        const wxpay_snapshot_t *snap, int created)
+static int send_stored(const mod_wxpay_api_call_t *call, const wxpay_snapshot_t *snap, int created)
 {
-    if (opened && is_unpaid(snap->order) && !wxpay_snapshot_payable(snap, apr_time_now())) {
-        return wxpay_snapshot_busy(snap, apr_time_now()) ? send_unfinished(call, waiting, snap)
-                                                         : send_blocked(call, snap);
-    }
     if (created) {
         set_location(call, snap->order->out_trade_no);
     }
     return send_order(call, created ? HTTP_CREATED : HTTP_OK, snap);
+}
+
+/* After an order with a trade_type was submitted: it should be payable now. */
+static int send_opened(const mod_wxpay_api_call_t *call, const waiting_t *waiting,
+                       const wxpay_snapshot_t *snap, int created, const wxpay_error_t *err)
+{
+    apr_time_t now = apr_time_now();
+    int wanted = is_unpaid(snap->order) && !wxpay_snapshot_payable(snap, now);
+    apr_time_t until = wanted && snap->count ? blocked_until(snap, now) : 0;
+
+    if (until) {
+        return send_blocked(call, until - now);
+    }
+    if (err->code != WXPAY_OK) {
+        return mod_wxpay_api_failed(call->r, err);
+    }
+    return wanted ? send_unfinished(call, waiting, snap) : send_stored(call, snap, created);
 }
 
 static int create_order(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
@@ -226,10 +252,10 @@ static int create_order(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
     if (rc == WXPAY_ECONFLICT) {
         return mod_wxpay_api_conflict(call->r, *err.field ? "other_facts" : "number_taken", &err);
     }
-    if (rc != WXPAY_OK) {
-        return mod_wxpay_api_failed(call->r, &err);
+    if (opened && snap) {
+        return send_opened(call, &waiting, snap, created, &err);
     }
-    return send_created(call, &waiting, opened, snap, created);
+    return rc == WXPAY_OK ? send_stored(call, snap, created) : mod_wxpay_api_failed(call->r, &err);
 }
 
 int mod_wxpay_api_create(const mod_wxpay_api_call_t *call)
@@ -248,8 +274,8 @@ int mod_wxpay_api_create(const mod_wxpay_api_call_t *call)
                                      "send application/x-www-form-urlencoded or application/json");
     }
     wxpay_error_clear(&err);
-    if (read_members(call, json, &fields, &err) != WXPAY_OK
-        || make_order(call, fields, &order, &err) != WXPAY_OK) {
+    if (read_members(call, json, &fields, &err) != WXPAY_OK ||
+        make_order(call, fields, &order, &err) != WXPAY_OK) {
         return mod_wxpay_api_refused(call->r, &err);
     }
     apr_table_setn(call->r->subprocess_env, "WXPAY_OUT_TRADE_NO", order->out_trade_no);
@@ -274,8 +300,7 @@ static wxpay_rc_e read_query(request_rec *r, int *refresh, wxpay_error_t *err)
     for (int i = 0; i < query->count; i++) {
         if (strcmp(query->items[i].name, "refresh") != 0) {
             return wxpay_error_field(err, "read query", query->items[i].name,
-                                     "%s is not a parameter of this request",
-                                     query->items[i].name);
+                                     "%s is not a parameter of this request", query->items[i].name);
         }
         *refresh = strcmp(query->items[i].value, "1") == 0;
         if (!*refresh && strcmp(query->items[i].value, "0") != 0) {
@@ -320,8 +345,7 @@ int mod_wxpay_api_read(const mod_wxpay_api_call_t *call)
     }
     /* also before asking the gateway: an order of another site does not exist here */
     if (wxpay_flow_read(call->child->flow, call->cfg->account, call->number, call->r->pool, &snap,
-                        &err)
-        != WXPAY_OK) {
+                        &err) != WXPAY_OK) {
         return mod_wxpay_api_failed(call->r, &err);
     }
     return refresh ? refresh_order(call) : send_order(call, HTTP_OK, snap);
@@ -338,8 +362,7 @@ int mod_wxpay_api_close(const mod_wxpay_api_call_t *call)
 
     wxpay_error_clear(&err);
     if (wxpay_flow_read(call->child->flow, call->cfg->account, call->number, call->r->pool, &snap,
-                        &err)
-        != WXPAY_OK) {
+                        &err) != WXPAY_OK) {
         return mod_wxpay_api_failed(call->r, &err);
     }
     if (!begin_wait(call, &waiting)) {

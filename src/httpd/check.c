@@ -1,7 +1,6 @@
 #include "check.h"
 #include "config.h"
 #include "module.h"
-#include "secret_source.h"
 #include "state.h"
 #include "values.h"
 #include <http_core.h>
@@ -12,7 +11,8 @@ typedef struct check_t {
     apr_pool_t *p;
     server_rec *main_server;
     int errors;
-    int say_warnings; /* the configuration is read several times; warnings are said once */
+    apr_pool_t *pconf;
+    int style;        /* APLOG_STARTUP while somebody sits at a terminal, 0 for error_log */
 } check_t;
 
 /* level APLOG_ERR fails the configuration, APLOG_WARNING does not. where: "file:line" that wrote it. */
@@ -24,19 +24,21 @@ static void report(check_t *check, int level, const char *id, const server_rec *
                    const char *where, const char *fmt, ...)
 {
     const char *name = mod_wxpay_config_server(s)->name;
+    const char *line;
     va_list args;
 
+    va_start(args, fmt);
+    line = apr_psprintf(check->p, "%s: [%s (%s)] %s", id,
+                        name ? name : s->is_virtual ? "virtual host" : "main server", where,
+                        apr_pvsprintf(check->p, fmt, args));
+    va_end(args);
     if (level == APLOG_ERR) {
         check->errors++;
+        ap_log_error(APLOG_MARK, check->style | APLOG_ERR, 0, NULL, "%s", line);
     }
-    else if (!check->say_warnings) {
-        return;
+    else {
+        mod_wxpay_config_warn(check->pconf, line);
     }
-    va_start(args, fmt);
-    ap_log_error(APLOG_MARK, APLOG_STARTUP | level, 0, NULL, "%s: [%s (%s)] %s", id,
-                 name ? name : s->is_virtual ? "virtual host" : "main server", where,
-                 apr_pvsprintf(check->p, fmt, args));
-    va_end(args);
 }
 
 /* The first of the directives that this very server wrote, as "file:line". */
@@ -245,12 +247,12 @@ static void check_state(check_t *check, const server_rec *s, const mod_wxpay_ser
     }
 }
 
-static void check_secrets(check_t *check, apr_pool_t *pconf)
+static void say_warnings(apr_pool_t *pconf)
 {
-    const apr_array_header_t *list = mod_wxpay_secret_warnings(pconf);
+    const apr_array_header_t *list = mod_wxpay_config_warnings(pconf);
     int i;
 
-    for (i = 0; check->say_warnings && list && i < list->nelts; i++) {
+    for (i = 0; list && i < list->nelts; i++) {
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_WARNING, 0, NULL, "%s",
                      APR_ARRAY_IDX(list, i, const char *));
     }
@@ -258,7 +260,9 @@ static void check_secrets(check_t *check, apr_pool_t *pconf)
 
 int mod_wxpay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
-    check_t check = {ptemp, s, 0, 0};
+    int running = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_CONFIG;
+    check_t check = {
+        .p = ptemp, .pconf = pconf, .main_server = s, .style = running ? 0 : APLOG_STARTUP};
     const server_rec *each;
     int merchants = 0;
 
@@ -266,8 +270,6 @@ int mod_wxpay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     if (!mod_wxpay_config_present(pconf)) {
         return OK;
     }
-    check.say_warnings = ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST ||
-                         ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_CONFIG;
     mod_wxpay_config_resolve(pconf, s, "127.0.0.1");
     for (each = s; each; each = each->next) {
         const mod_wxpay_server_t *cfg = mod_wxpay_config_server(each);
@@ -286,6 +288,8 @@ int mod_wxpay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     if (merchants) {
         check_state(&check, s, mod_wxpay_config_server(s));
     }
-    check_secrets(&check, pconf);
+    if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
+        say_warnings(pconf);
+    }
     return check.errors ? HTTP_INTERNAL_SERVER_ERROR : OK;
 }

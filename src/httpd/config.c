@@ -9,7 +9,8 @@
 #define WXPAY_STATEDIR "/var/lib/wxpay"
 #endif
 
-#define PRESENT_KEY "mod_wxpay_present"
+#define PRESENT_KEY  "mod_wxpay_present"
+#define WARNINGS_KEY "mod_wxpay_warnings"
 
 void *mod_wxpay_config_create_server(apr_pool_t *p, server_rec *s)
 {
@@ -85,6 +86,25 @@ int mod_wxpay_config_present(apr_pool_t *pconf)
 
     apr_pool_userdata_get(&noted, PRESENT_KEY, pconf);
     return noted != NULL;
+}
+
+void mod_wxpay_config_warn(apr_pool_t *pconf, const char *text)
+{
+    void *found = NULL;
+    apr_array_header_t *list;
+
+    apr_pool_userdata_get(&found, WARNINGS_KEY, pconf);
+    list = found ? found : apr_array_make(pconf, 2, sizeof(const char *));
+    APR_ARRAY_PUSH(list, const char *) = apr_pstrdup(pconf, text);
+    apr_pool_userdata_setn(list, WARNINGS_KEY, NULL, pconf);
+}
+
+const apr_array_header_t *mod_wxpay_config_warnings(apr_pool_t *pconf)
+{
+    void *found = NULL;
+
+    apr_pool_userdata_get(&found, WARNINGS_KEY, pconf);
+    return found;
 }
 
 int mod_wxpay_config_own_merchant(const mod_wxpay_server_t *cfg)

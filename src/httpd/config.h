@@ -91,6 +91,11 @@ const mod_wxpay_dir_t *mod_wxpay_config_dir(const request_rec *r);
 /* 1 if the configuration read into pconf contains any WxPay directive, wherever. */
 int mod_wxpay_config_present(apr_pool_t *pconf);
 void mod_wxpay_config_note(apr_pool_t *pconf);
+/* Something an admin should know, to be said once, although the configuration is read several times:
+ * by check_config under `httpd -t`, by post_config when the server starts. text is copied. */
+void mod_wxpay_config_warn(apr_pool_t *pconf, const char *text);
+/* Of const char *, or NULL. */
+const apr_array_header_t *mod_wxpay_config_warnings(apr_pool_t *pconf);
 
 /* 1 if return_url may be used from this place: a path not starting with "//" or "/\", or http(s) on
  * one of WxPayReturnHosts (default: the public URL's host); no control characters. */

@@ -144,6 +144,17 @@ static const char *prepare(apr_pool_t *pconf, server_rec *s, wxpay_secret_t **se
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? NULL : "libcurl does not start";
 }
 
+static void say_warnings(apr_pool_t *pconf, server_rec *s)
+{
+    const apr_array_header_t *list = mod_wxpay_config_warnings(pconf);
+    int i;
+
+    for (i = 0; list && i < list->nelts; i++) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "%s",
+                     APR_ARRAY_IDX(list, i, const char *));
+    }
+}
+
 int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     wxpay_secret_t *secret = NULL;
@@ -156,6 +167,7 @@ int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     }
     apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
     life.active = 1;
+    say_warnings(pconf, s);
     mod_wxpay_config_resolve(pconf, s, local_ip(ptemp));
     if (!merchants(s)) {
         return OK;

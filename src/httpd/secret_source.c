@@ -8,28 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WARNINGS_KEY "mod_wxpay_secret_warnings"
-#define FILE_MAX     4096
+#define FILE_MAX 4096
 
-static void warn(cmd_parms *cmd, const char *text)
+static void warn(cmd_parms *cmd, const char *id, const char *text)
 {
-    apr_array_header_t *list;
-    void *found = NULL;
-
-    apr_pool_userdata_get(&found, WARNINGS_KEY, cmd->pool);
-    list = found ? found : apr_array_make(cmd->pool, 2, sizeof(const char *));
-    APR_ARRAY_PUSH(list, const char *) =
-        apr_psprintf(cmd->pool, "[%s:%d] %s: %s", cmd->directive->filename,
-                     cmd->directive->line_num, cmd->cmd->name, text);
-    apr_pool_userdata_setn(list, WARNINGS_KEY, NULL, cmd->pool);
-}
-
-const apr_array_header_t *mod_wxpay_secret_warnings(apr_pool_t *pconf)
-{
-    void *found = NULL;
-
-    apr_pool_userdata_get(&found, WARNINGS_KEY, pconf);
-    return found;
+    mod_wxpay_config_warn(cmd->pool, apr_psprintf(cmd->temp_pool, "%s: [%s:%d] %s: %s", id,
+                                                  cmd->directive->filename,
+                                                  cmd->directive->line_num, cmd->cmd->name, text));
 }
 
 static int is_source(const char *text)
@@ -77,9 +62,9 @@ static const char *check_mode(cmd_parms *cmd, const char *path, const struct sta
                                        "go-w %s", path, (unsigned)st->st_mode & 07777u, path);
     }
     if (st->st_mode & S_IROTH) {
-        warn(cmd, apr_psprintf(cmd->temp_pool, "WXP0122: everybody on this host can read %s; "
-                                               "unless a container runtime made it, run: chmod "
-                                               "0600 %s", path, path));
+        warn(cmd, "WXP0122",
+             apr_psprintf(cmd->temp_pool, "everybody on this host can read %s; unless a container "
+                                          "runtime made it so, run: chmod 0600 %s", path, path));
     }
     return NULL;
 }
@@ -147,8 +132,8 @@ static const char *fetch(cmd_parms *cmd, const char *text, char *buf, apr_size_t
 {
     *len = 0;
     if (!is_source(text)) {
-        warn(cmd, "WXP0126: the secret stands in the configuration itself, where everybody who may "
-                  "read it can see it; better: file:path");
+        warn(cmd, "WXP0126", "the secret stands in the configuration itself, where everybody who may "
+                             "read it can see it; better: file:path");
         *len = strlen(text);
         if (*len > FILE_MAX) {
             *len = FILE_MAX;
@@ -176,12 +161,12 @@ static const char *read_secret(cmd_parms *cmd, const char *text, apr_size_t min,
     }
     for (i = 0; i < len && buf[i] > ' ' && buf[i] < 127; i++) {
     }
-    if (i < len) {
+    if (len < min || len > max) {
+        err = apr_psprintf(cmd->pool, "WXP0128: the secret has %d bytes; %s", (int)len, wanted);
+    }
+    else if (i < len) {
         err = apr_psprintf(cmd->pool, "WXP0127: byte %d of the secret is a blank, a line end or not "
                                       "ASCII; %s", (int)i + 1, wanted);
-    }
-    else if (len < min || len > max) {
-        err = apr_psprintf(cmd->pool, "WXP0128: the secret has %d bytes; %s", (int)len, wanted);
     }
     else {
         *secret = wxpay_secret_create(cmd->pool, buf, len);

@@ -1,8 +1,8 @@
 /* secret_source.h - where secrets come from: file:path, exec:program args, or written out.
  *
  * Files are read here, as root, at configuration time; children cannot and need not. A secret never
- * appears in a message; a literal is redacted from the configuration tree, which -D DUMP_CONFIG and
- * mod_info print. When configuration is only dumped no file is opened and no program run: the
+ * appears in a message; world-readable files and literals are warned of (mod_wxpay_config_warn); a
+ * literal is redacted from the configuration tree, which -D DUMP_CONFIG and mod_info print. When configuration is only dumped no file is opened and no program run: the
  * secret is then NULL.
  */
 #ifndef MOD_WXPAY_SECRET_SOURCE_H
@@ -15,9 +15,5 @@ mod_wxpay_value_fn mod_wxpay_secret_api_key; /* mod_wxpay_secrets_t: one or two 
 
 /* Replace literal secrets in the configuration tree. */
 void mod_wxpay_secret_redact(cmd_parms *cmd, int argc, char *const argv[]);
-
-/* Warnings of the sources read into pconf (world-readable files, literals), to be logged once by
- * whoever logs: an array of const char *, or NULL. */
-const apr_array_header_t *mod_wxpay_secret_warnings(apr_pool_t *pconf);
 
 #endif

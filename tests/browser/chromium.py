@@ -2,6 +2,7 @@
 import base64
 import subprocess
 import tempfile
+import time
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
@@ -15,12 +16,11 @@ ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic"
 class Chromium:
     """`driver` is selenium's; close() ends browser and driver and removes the profile."""
 
-    def __init__(self, scale=1, extra=()):
+    def __init__(self, extra=()):
         self.profile = tempfile.TemporaryDirectory(prefix="wxpay-chromium-")
         options = Options()
         options.binary_location = "/usr/bin/chromium"
-        for argument in (*ARGUMENTS, f"--user-data-dir={self.profile.name}",
-                         f"--force-device-scale-factor={scale}", *extra):
+        for argument in (*ARGUMENTS, f"--user-data-dir={self.profile.name}", *extra):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
@@ -30,9 +30,23 @@ class Chromium:
         self.driver.quit()
         self.profile.cleanup()
 
-    def size(self, width, height, mobile=False):
+    def fresh(self):
+        """A new tab (and so an empty sessionStorage), 1280 x 800, light, nothing stored."""
+        old = self.driver.current_window_handle
+        self.driver.switch_to.new_window("tab")
+        new = self.driver.current_window_handle
+        self.driver.switch_to.window(old)
+        self.driver.close()
+        self.driver.switch_to.window(new)
+        self.cdp("Network.clearBrowserCookies")
+        self.cdp("Network.clearBrowserCache")
+        self.size(1280, 800)
+        self.scheme("light")
+        self.complaints()
+
+    def size(self, width, height, mobile=False, scale=1):
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                 deviceScaleFactor=0, mobile=mobile)
+                 deviceScaleFactor=scale, mobile=mobile)
 
     def scheme(self, name):
         self.cdp("Emulation.setEmulatedMedia",
@@ -40,6 +54,23 @@ class Chromium:
 
     def javascript(self, on):
         self.cdp("Emulation.setScriptExecutionDisabled", value=not on)
+
+    def js(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def wait(self, script, seconds=5.0):
+        """Until the expression is true; its value."""
+        deadline = time.monotonic() + seconds
+        while True:
+            value = self.js("return " + script)
+            if value:
+                return value
+            assert time.monotonic() < deadline, f"after {seconds} s still not {script}"
+            time.sleep(0.05)
+
+    def wait_page(self, name, seconds=5.0):
+        """Until the page shows this state."""
+        return self.wait(f"document.querySelector('main[data-page={name}]') !== null", seconds)
 
     def cdp(self, command, **arguments):
         return self.driver.execute_cdp_cmd(command, arguments)

@@ -35,6 +35,7 @@ class Demo(contextlib.ExitStack):
             raise StartError("%s is missing: run `make` first" % module_file())
         directory = pathlib.Path(tempfile.mkdtemp(prefix="wxpay-demo-"))
         self.callback(shutil.rmtree, directory, ignore_errors=True)
+        directory.chmod(0o755)  # httpd's children open the simulator's CA file
         self.gateway = self.enter_context(Gateway(directory / "gateway", retry_scale=0.1))
         self.backend = shop.Server()
         self.callback(self.backend.server_close)

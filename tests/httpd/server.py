@@ -192,8 +192,8 @@ class Httpd:
             self.process = spawn(self._command("-DFOREGROUND"), log, self._environment())
         deadline = time.monotonic() + START_LIMIT
         while self.process.poll() is None:
-            if self._listening() and self._pid_file() == self.process.pid \
-                    and (self.quiet or self.log.find(RUNNING, mark)):
+            if self._pid_file() == self.process.pid \
+                    and (self._listening() if self.quiet else self.log.find(RUNNING, mark)):
                 return True
             if time.monotonic() > deadline:
                 said = self.log.tail()

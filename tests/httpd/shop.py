@@ -152,6 +152,11 @@ class Shop:
         return self.gateway.pay(out_trade_no, mch_id=self.merchant.mch_id,
                                 **{"wait": True, **options})
 
+    def notify(self, out_trade_no, **options):
+        """Sends notices of an order by hand (see the simulator's README): the list of answers."""
+        return self.gateway.notify(out_trade_no,
+                                   **{"order_mch_id": self.merchant.mch_id, **options})
+
     def ledger(self, out_trade_no):
         """The order as the simulator has it, or None."""
         return self.gateway.order(out_trade_no, mch_id=self.merchant.mch_id)
@@ -177,8 +182,8 @@ class Shop:
     @contextlib.contextmanager
     def behaviour(self, **spec):
         """The simulator misbehaves so inside the block."""
-        number = self.gateway.behave(**spec)
+        number = self.gateway.behaviour(**spec)
         try:
             yield number
         finally:
-            self.gateway.unbehave(number)
+            self.gateway.clear(number)

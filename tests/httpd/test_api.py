@@ -85,7 +85,7 @@ def test_the_previous_key_still_opens(new_shop):
 
 @pytest.mark.parametrize("path", [
     "", "/", "/order", "/orders/", "/ordersx", "/orders/A1/", "/orders/A1/pay", "/orders/A1/close/",
-    "/orders//close", "/orders/A%201", "/orders/A@1", "/orders/A*2", "/orders/%257C",
+    "/orders/A%201", "/orders/A@1", "/orders/A*2", "/orders/%257C",
     "/orders/" + "x" * 33, "/orders/w*abcdefghijklmnopqrstuvwxyz"])
 def test_unknown_paths(shop, path):
     problem(shop.api.request("GET", path), 404, "not_found")
@@ -145,6 +145,7 @@ def test_content_types(shop, kind):
 
 @pytest.mark.parametrize("kind,body,field", [
     (FORM, "out_trade_no=A1&total_fee=1&total_fee=2&body=x", "total_fee"),
+    (FORM, "out_trade_no=A1&total_fee=1&body=x&=y", None),
     (FORM, "out_trade_no=A1&total_fee=1&body=%zz", "body"),
     (FORM, "out_trade_no=A1&total_fee=1&body=%ff", "body"),
     (FORM, "out_trade_no=A1&total_fee=1&body=a%00b", "body"),
@@ -173,12 +174,12 @@ def test_malformed_bodies(shop, kind, body, field):
     ("profit_sharing", "X"), ("receipt", "X"), ("time_expire", "soon"),
     ("return_url", "//evil.example/"), ("return_url", "https://evil.example/"),
     ("return_url", "https://shop.example@evil.example/"), ("notify_url", "https://evil.example/"),
-    ("device_info", "WEB"), ("fee_type", "USD"), ("sign", "x"), ("", "x")])
+    ("device_info", "WEB"), ("fee_type", "USD"), ("sign", "x")])
 @pytest.mark.parametrize("as_json", [False, True])
 def test_members(shop, field, value, as_json):
     number = shop.number()
     members = {"out_trade_no": number, "total_fee": "1", "body": "x", field: value}
-    problem(shop.api.post_order(members, as_json), 422, "invalid_member", field or None)
+    problem(shop.api.post_order(members, as_json), 422, "invalid_member", field)
     assert shop.row(number) is None
 
 
@@ -206,7 +207,7 @@ def test_an_order_is_stored(shop, as_json):
     order = response.json()
     assert order["state"] == "NEW" and order["total_fee"] == 1990 and order["fee_type"] == "CNY"
     assert order["body"] == "茶 & tea" and order["attach"] == "a=1&b=2"
-    assert re.fullmatch(r"https://shop\.example/wxpay/pay/[0-9A-Za-z_-]{22}", order["pay_url"])
+    assert re.fullmatch(re.escape(shop.public) + "/wxpay/pay/[0-9A-Za-z_-]{22}", order["pay_url"])
     assert order["flags"] == [] and order["attempts"] == []
     assert not {"code_url", "trade_type", "transaction_id", "late"} & set(order)
     assert shop.api.get(number) == order

@@ -131,11 +131,11 @@ def test_another_site_of_the_same_merchant(new_shop):
     """Orders belong to the site that made them; numbers to the merchant."""
     vhosts = """
 <VirtualHost 127.0.0.1:${PORT}>
-    ServerName other.example
-    WxPayPublicURL https://other.example
+    ServerName shop.example
 </VirtualHost>
 <VirtualHost 127.0.0.1:${PORT}>
-    ServerName shop.example
+    ServerName other.example
+    WxPayPublicURL https://other.example
 </VirtualHost>
 """
     shop = new_shop(conf=vhosts, public="http://127.0.0.1:{port}")
@@ -148,3 +148,25 @@ def test_another_site_of_the_same_merchant(new_shop):
         problem(other.request(method, sub), 404, "order_not_found")
     problem(other.post_order(members(order["out_trade_no"])), 409, "number_taken")
     assert shop.row(order["out_trade_no"])["state"] == "PENDING"
+
+
+def test_the_store_is_away(new_shop):
+    """Nothing is taken while it cannot be kept, and all goes on when it is back."""
+    shop = new_shop()
+    known = shop.create()["out_trade_no"]
+    number = shop.number()
+    for _ in range(2):
+        shop.httpd.expect_log("store")
+        files = sorted(shop.httpd.store_file.parent.glob("wxpay.db*"))
+        for file in files:
+            file.rename(file.with_name("away-" + file.name))
+        for response in (shop.api.post_order(members(number)),
+                         shop.api.request("GET", shop.api.order_path(known)),
+                         shop.api.request("POST", shop.api.order_path(known) + "/close")):
+            problem(response, 503, "store_unavailable")
+            assert response.header("Retry-After")
+        for file in files:
+            file.with_name("away-" + file.name).rename(file)
+    assert shop.ledger(number) is None
+    assert shop.api.get(known)["state"] == "NEW"
+    assert shop.api.post_order(members(number)).status == 201

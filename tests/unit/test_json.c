@@ -89,6 +89,7 @@ static void what_is_no_flat_object_is_refused(void **state)
 
 static void depth_is_limited_before_parsing(void **state)
 {
+    const char *quoted = "[\"[[[[[[[[[[[[\\\"[[[\"]";
     char deep[5000];
 
     (void)state;
@@ -96,7 +97,7 @@ static void depth_is_limited_before_parsing(void **state)
     assert_false(wxpay_json_valid(deep, sizeof(deep)));
     assert_true(wxpay_json_valid("[[[[[[[[]]]]]]]]", 16));
     assert_false(wxpay_json_valid("[[[[[[[[[]]]]]]]]]", 18));
-    assert_true(wxpay_json_valid("[\"[[[[[[[[[[[[\\\"[[[\"]", strlen("[\"[[[[[[[[[[[[\\\"[[[\"]")));
+    assert_true(wxpay_json_valid(quoted, strlen(quoted)));
 }
 
 static void valid_is_one_value(void **state)

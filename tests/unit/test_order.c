@@ -94,8 +94,8 @@ static void full_order(void **state)
                           "{\"goods_detail\":[]}", "product_id", "P1", "goods_tag", "WXG",
                           "limit_pay", "no_credit", "time_expire", "20261124120000", "return_url",
                           "/done?body=x&total_fee=1", "scene_info",
-                          "{\"store_info\":{\"id\":\"1\"}}",
-                          "profit_sharing", "N", "receipt", "Y", "body", "商店-茶", NULL),
+                          "{\"store_info\":{\"id\":\"1\"}}", "profit_sharing", "N", "receipt", "Y",
+                          "body", "商店-茶", NULL),
                      WXPAY_OK);
     assert_int_equal(o->trade_type, WXPAY_TRADE_JSAPI);
     assert_string_equal(o->openid, "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o");
@@ -211,8 +211,8 @@ static void lengths_are_bytes(void **state)
     static const struct {
         const char *field;
         int max;
-    } limits[] = {{"body", 127}, {"attach", 127}, {"product_id", 32}, {"goods_tag", 32},
-                  {"openid", 128}};
+    } limits[] = {
+        {"body", 127}, {"attach", 127}, {"product_id", 32}, {"goods_tag", 32}, {"openid", 128}};
     wxpay_order_t *order;
 
     (void)state;
@@ -334,7 +334,8 @@ static void same_facts(void **state)
             assert_int_equal(same, cases[i].differs == NULL);
             if (cases[i].differs) {
                 assert_string_equal(field, cases[i].differs);
-            } else {
+            }
+            else {
                 assert_null(field);
             }
         }
@@ -348,12 +349,12 @@ static void trade_types_count_if_both_give_one(void **state)
     const char *field;
 
     (void)state;
-    assert_int_equal(make(&a, "trade_type", "NATIVE", "openid", "o1", "spbill_create_ip", "1.2.3.4",
-                          NULL),
-                     WXPAY_OK);
-    assert_int_equal(make(&b, "trade_type", "JSAPI", "openid", "o1", "spbill_create_ip", "1.2.3.4",
-                          NULL),
-                     WXPAY_OK);
+    assert_int_equal(
+        make(&a, "trade_type", "NATIVE", "openid", "o1", "spbill_create_ip", "1.2.3.4", NULL),
+        WXPAY_OK);
+    assert_int_equal(
+        make(&b, "trade_type", "JSAPI", "openid", "o1", "spbill_create_ip", "1.2.3.4", NULL),
+        WXPAY_OK);
     assert_false(wxpay_order_same_facts(a, b, &field));
     assert_string_equal(field, "trade_type");
 }
@@ -435,25 +436,34 @@ static wxpay_fields_t *request_of(const wxpay_order_t *order, const wxpay_attemp
 {
     wxpay_fields_t *fields = NULL;
 
-    assert_int_equal(wxpay_attempt_request(order, attempt, &account, NOW + 30 * MINUTE, pool,
-                                           &fields, &err),
-                     WXPAY_OK);
+    assert_int_equal(
+        wxpay_attempt_request(order, attempt, &account, NOW + 30 * MINUTE, pool, &fields, &err),
+        WXPAY_OK);
     return fields;
 }
 
 static void native_request(void **state)
 {
     static const char *const expected[][2] = {
-        {"appid", "wx2421b1c4370ec43b"}, {"mch_id", "1230000109"},
-        {"device_info", "WEB"},          {"notify_url", "https://shop.example/wxpay/notify"},
-        {"total_fee", "990"},            {"fee_type", "CNY"},
-        {"body", "shop - tea"},          {"attach", "a1"},
-        {"out_trade_no", "A-1*2"},       {"trade_type", "NATIVE"},
-        {"product_id", "A-1"},           {"spbill_create_ip", "192.0.2.7"},
-        {"time_start", "20261124110500"}, {"time_expire", "20261124113500"},
+        {"appid", "wx2421b1c4370ec43b"},
+        {"mch_id", "1230000109"},
+        {"device_info", "WEB"},
+        {"notify_url", "https://shop.example/wxpay/notify"},
+        {"total_fee", "990"},
+        {"fee_type", "CNY"},
+        {"body", "shop - tea"},
+        {"attach", "a1"},
+        {"out_trade_no", "A-1*2"},
+        {"trade_type", "NATIVE"},
+        {"product_id", "A-1"},
+        {"spbill_create_ip", "192.0.2.7"},
+        {"time_start", "20261124110500"},
+        {"time_expire", "20261124113500"},
     };
-    wxpay_attempt_t attempt = {.gateway_no = "A-1*2", .trade_type = WXPAY_TRADE_NATIVE,
-                               .appid = account.appid, .sign_type = WXPAY_SIGN_MD5,
+    wxpay_attempt_t attempt = {.gateway_no = "A-1*2",
+                               .trade_type = WXPAY_TRADE_NATIVE,
+                               .appid = account.appid,
+                               .sign_type = WXPAY_SIGN_MD5,
                                .created_at = NOW};
     wxpay_order_t *order;
     wxpay_fields_t *fields;
@@ -473,9 +483,13 @@ static void native_request(void **state)
 
 static void jsapi_request(void **state)
 {
-    wxpay_attempt_t attempt = {.gateway_no = "A-1", .trade_type = WXPAY_TRADE_JSAPI,
-                               .appid = account.appid, .openid = "o1", .client_ip = "1.2.3.4",
-                               .sign_type = WXPAY_SIGN_HMAC_SHA256, .created_at = NOW};
+    wxpay_attempt_t attempt = {.gateway_no = "A-1",
+                               .trade_type = WXPAY_TRADE_JSAPI,
+                               .appid = account.appid,
+                               .openid = "o1",
+                               .client_ip = "1.2.3.4",
+                               .sign_type = WXPAY_SIGN_HMAC_SHA256,
+                               .created_at = NOW};
     wxpay_order_t *order;
     wxpay_fields_t *fields;
 
@@ -508,9 +522,12 @@ static void jsapi_request(void **state)
 
 static void incomplete_requests_are_refused(void **state)
 {
-    wxpay_attempt_t attempt = {.gateway_no = "A-1", .trade_type = WXPAY_TRADE_JSAPI,
-                               .appid = account.appid, .client_ip = "1.2.3.4",
-                               .sign_type = WXPAY_SIGN_MD5, .created_at = NOW};
+    wxpay_attempt_t attempt = {.gateway_no = "A-1",
+                               .trade_type = WXPAY_TRADE_JSAPI,
+                               .appid = account.appid,
+                               .client_ip = "1.2.3.4",
+                               .sign_type = WXPAY_SIGN_MD5,
+                               .created_at = NOW};
     const char *notify_url = account.notify_url;
     wxpay_order_t *order;
     wxpay_fields_t *fields = NULL;

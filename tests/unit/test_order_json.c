@@ -24,14 +24,22 @@ static const wxpay_attempt_t *const attempts[] = {&first, &second};
 static int setup(void **state)
 {
     (void)state;
-    order = (wxpay_order_t){.out_trade_no = "A-1", .total_fee = 990, .fee_type = "CNY",
-                            .body = "茶/tea", .state = WXPAY_ORDER_PENDING,
+    order = (wxpay_order_t){.out_trade_no = "A-1",
+                            .total_fee = 990,
+                            .fee_type = "CNY",
+                            .body = "茶/tea",
+                            .state = WXPAY_ORDER_PENDING,
                             .expires_at = NOW + 2 * HOUR};
-    first = (wxpay_attempt_t){.gateway_no = "A-1", .trade_type = WXPAY_TRADE_NATIVE,
-                              .state = WXPAY_ATTEMPT_CLOSED, .code_url = "weixin://old",
+    first = (wxpay_attempt_t){.gateway_no = "A-1",
+                              .trade_type = WXPAY_TRADE_NATIVE,
+                              .state = WXPAY_ATTEMPT_CLOSED,
+                              .code_url = "weixin://old",
                               .url_at = NOW};
-    second = (wxpay_attempt_t){.gateway_no = "A-1*2", .trade_type = WXPAY_TRADE_JSAPI,
-                               .state = WXPAY_ATTEMPT_OPEN, .prepay_id = "wx2014", .url_at = NOW,
+    second = (wxpay_attempt_t){.gateway_no = "A-1*2",
+                               .trade_type = WXPAY_TRADE_JSAPI,
+                               .state = WXPAY_ATTEMPT_OPEN,
+                               .prepay_id = "wx2014",
+                               .url_at = NOW,
                                .openid = "secret-of-buyer"};
     return 0;
 }
@@ -132,15 +140,17 @@ static void buyer_sees_little(void **state)
         wxpay_json_text(pool, wxpay_order_buyer_json(pool, &order, "payable", "weixin://x")),
         "{\"state\":\"payable\",\"total_fee\":990,\"fee_type\":\"CNY\",\"body\":\"茶/tea\","
         "\"expires_at\":\"2026-11-24T05:05:00Z\",\"code_url\":\"weixin://x\"}");
-    assert_null(strstr(
-        wxpay_json_text(pool, wxpay_order_buyer_json(pool, &order, "paid", NULL)), "code_url"));
+    assert_null(strstr(wxpay_json_text(pool, wxpay_order_buyer_json(pool, &order, "paid", NULL)),
+                       "code_url"));
 }
 
 static void params_there_and_back(void **state)
 {
-    static const char *const pairs[][2] = {
-        {"appid", "wx1"},      {"total_fee", "990"}, {"body", "茶 \"<&>\" \\ / ]]>"},
-        {"attach", "a=1&b=2"}, {"detail", "{\"a\":[1,2]}"}};
+    static const char *const pairs[][2] = {{"appid", "wx1"},
+                                           {"total_fee", "990"},
+                                           {"body", "茶 \"<&>\" \\ / ]]>"},
+                                           {"attach", "a=1&b=2"},
+                                           {"detail", "{\"a\":[1,2]}"}};
     wxpay_fields_t *fields = wxpay_fields_create(pool);
     wxpay_fields_t *back = NULL;
 

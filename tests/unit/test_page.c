@@ -160,11 +160,12 @@ static void check_state(apr_pool_t *pool, const wxpay_page_view_t *view, xmlDoc 
     const wxpay_page_words_t *words = wxpay_page_words(view->lang, view->page);
     wxpay_page_e page = view->page;
     int opens = page == WXPAY_PAGE_READY || page == WXPAY_PAGE_BLOCKED || page == WXPAY_PAGE_DOWN;
-    int changes = page == WXPAY_PAGE_PREPARING || page == WXPAY_PAGE_PAYABLE
-                  || page == WXPAY_PAGE_BLOCKED || page == WXPAY_PAGE_CHECKING
-                  || page == WXPAY_PAGE_IN_WECHAT || page == WXPAY_PAGE_STORE_DOWN;
+    int changes = page == WXPAY_PAGE_PREPARING || page == WXPAY_PAGE_PAYABLE ||
+                  page == WXPAY_PAGE_BLOCKED || page == WXPAY_PAGE_CHECKING ||
+                  page == WXPAY_PAGE_IN_WECHAT || page == WXPAY_PAGE_STORE_DOWN;
 
-    assert_string_equal(find(pool, doc, "/html/@lang"), view->lang == WXPAY_LANG_EN ? "en" : "zh-CN");
+    assert_string_equal(find(pool, doc, "/html/@lang"),
+                        view->lang == WXPAY_LANG_EN ? "en" : "zh-CN");
     assert_string_equal(find(pool, doc, "//main/@data-page"), wxpay_page_name(page));
     assert_string_equal(find(pool, doc, "//h1"), words->head);
     assert_int_equal(count(pool, doc, "//main"), 1);
@@ -178,7 +179,8 @@ static void check_state(apr_pool_t *pool, const wxpay_page_view_t *view, xmlDoc 
     assert_int_equal(count(pool, doc, "//*[@data-clip]"), view->out_trade_no != NULL);
     assert_int_equal(count(pool, doc, "//footer"), 1);
     if (words->body) {
-        assert_int_equal(count(pool, doc, apr_psprintf(pool, "//section/p[.='%s']", words->body)), 1);
+        assert_int_equal(count(pool, doc, apr_psprintf(pool, "//section/p[.='%s']", words->body)),
+                         1);
     }
     if (view->total_fee > 0) {
         assert_non_null(strstr(find(pool, doc, "//title"), "¥19.90"));
@@ -194,8 +196,9 @@ static void test_every_state(void **state)
         xmlDoc *doc = parse(*state, html);
         apr_size_t qr = view.svg ? strlen(view.svg) : 0;
 
-        keep(*state, html, apr_psprintf(*state, "%s.%s", wxpay_page_name(view.page),
-                                        view.lang == WXPAY_LANG_EN ? "en" : "zh"));
+        keep(*state, html,
+             apr_psprintf(*state, "%s.%s", wxpay_page_name(view.page),
+                          view.lang == WXPAY_LANG_EN ? "en" : "zh"));
         check_state(*state, &view, doc);
         assert_in_range(strlen(html) - qr, 1000, MAX_BYTES);
         xmlFreeDoc(doc);
@@ -227,7 +230,8 @@ static void test_hostile_values(void **state)
         doc = parse(*state, render(*state, &view));
         check_inert(*state, doc);
         assert_string_equal(find(*state, doc, "//main/@data-self"), "/p/" EVIL);
-        assert_string_equal(find(*state, doc, "//*[@class='what']"), EVIL "\xef\xbf\xbd\xef\xbf\xbd");
+        assert_string_equal(find(*state, doc, "//*[@class='what']"),
+                            EVIL "\xef\xbf\xbd\xef\xbf\xbd");
         assert_string_equal(find(*state, doc, "//*[@data-clip]"), EVIL "\xef\xbf\xbd\xef\xbf\xbd");
         assert_string_equal(find(*state, doc, "//footer/bdi"), EVIL "\xef\xbf\xbd\xef\xbf\xbd");
         assert_null(strpbrk(find(*state, doc, "//a[@id='back']/@href"), "\"<> "));
@@ -322,7 +326,8 @@ static void test_support(void **state)
     }
 }
 
-static void check_clock(apr_pool_t *pool, wxpay_lang_e lang, int created, int left, const char *want)
+static void check_clock(apr_pool_t *pool, wxpay_lang_e lang, int created, int left,
+                        const char *want)
 {
     wxpay_page_view_t view = view_of(pool, WXPAY_PAGE_PAYABLE, lang);
     xmlDoc *doc;
@@ -389,10 +394,10 @@ static void test_texts_complete(void **state)
             assert_non_null(words->tab);
             assert_non_null(words->head);
             /* Every page where paying fails or waits says whether money was taken. */
-            assert_true(page == WXPAY_PAGE_PAYABLE || page == WXPAY_PAGE_PAID
-                        || strstr(all, "charged") || strstr(all, "扣款") || strstr(all, "已付款")
-                        || strstr(all, "already paid") || strstr(words->head, "received")
-                        || strstr(words->head, "已收到付款"));
+            assert_true(page == WXPAY_PAGE_PAYABLE || page == WXPAY_PAGE_PAID ||
+                        strstr(all, "charged") || strstr(all, "扣款") || strstr(all, "已付款") ||
+                        strstr(all, "already paid") || strstr(words->head, "received") ||
+                        strstr(words->head, "已收到付款"));
         }
     }
     for (int id = WXPAY_TEXT_CALM; id <= WXPAY_TEXT_RETRY_IN; id++) {

@@ -1,4 +1,5 @@
-/* test_qr.c - the SVG is the QR code's matrix, with its quiet zone, and well-formed for any label. */
+/* test_qr.c - the SVG is the QR code's matrix, with its quiet zone, and well-formed for any label.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -123,8 +124,9 @@ static void test_label(void **state)
         {"微信支付二维码，金额 19.90 元", "微信支付二维码，金额 19.90 元"},
         {"\"><script>alert(1)</script>", "\"><script>alert(1)</script>"},
         {"a & b ' c", "a & b ' c"},
-        {"bell\a \xff\xc0\x80 \xed\xa0\x80", "bell\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
-                                             "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"bell\a \xff\xc0\x80 \xed\xa0\x80",
+         "bell\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
+         "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
     };
 
     for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {

@@ -430,6 +430,7 @@ static void two_processes(void **state)
             kit_open(kit);
             failed = all_hands(kit, i * 100, 50);
             wxpay_store_stop(kit->store, KIT_WAIT);
+            kit_let_go(kit);
             _exit(failed ? 1 : 0);
         }
     }
@@ -562,7 +563,6 @@ static int no_lock(void *baton)
     return 1;
 }
 
-/* Inline stores leave their connections open (see store_sqlite.h): each test of them ends in a child. */
 static void inline_commits(void **state)
 {
     kit_t *kit = *state;
@@ -587,6 +587,7 @@ static void inline_commits(void **state)
     assert_int_equal(tally.mismatch, 1);
     assert_int_equal(kit_rows(kit), 2);
 
+    kit_let_go(kit);
     kit->options.lock = no_lock;
     kit->options.unlock = NULL;
     kit_open(kit);

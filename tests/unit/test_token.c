@@ -45,9 +45,9 @@ static void keys_differ_by_use_and_site(void **state)
 static void derivation_is_rfc5869(void **state)
 {
     static const unsigned char expected[32] = {
-        0x69, 0x83, 0x53, 0xfc, 0xae, 0x3e, 0x2e, 0xfe, 0x2a, 0xdf, 0xc6, 0x10, 0x0b, 0x15, 0x18,
-        0x73, 0xf6, 0xef, 0x63, 0x39, 0x25, 0x4f, 0xfb, 0x31, 0x8a, 0xe3, 0xe2, 0x9d, 0x38, 0x12,
-        0xb9, 0xf4,
+        0x69, 0x83, 0x53, 0xfc, 0xae, 0x3e, 0x2e, 0xfe, 0x2a, 0xdf, 0xc6,
+        0x10, 0x0b, 0x15, 0x18, 0x73, 0xf6, 0xef, 0x63, 0x39, 0x25, 0x4f,
+        0xfb, 0x31, 0x8a, 0xe3, 0xe2, 0x9d, 0x38, 0x12, 0xb9, 0xf4,
     };
     const wxpay_secret_t *key = key_of("csrf", "https://a.example");
 
@@ -76,9 +76,13 @@ static void pay_ids_are_distinct_and_canonical(void **state)
 
 static void odd_pay_ids_are_refused(void **state)
 {
-    static const char *const bad[] = {"", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAA",
-                                      "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAA+A",
-                                      "AAAAAAAAAAAAAAAAAAAA/A", "AAAAAAAAAAAAAAAAAAAA=="};
+    static const char *const bad[] = {"",
+                                      "AAAAAAAAAAAAAAAAAAAAA",
+                                      "AAAAAAAAAAAAAAAAAAAAAAA",
+                                      "AAAAAAAAAAAAAAAAAAAAAB",
+                                      "AAAAAAAAAAAAAAAAAAAA+A",
+                                      "AAAAAAAAAAAAAAAAAAAA/A",
+                                      "AAAAAAAAAAAAAAAAAAAA=="};
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -1,0 +1,142 @@
+"""The whole way in a real browser: order, QR code, phone, paid; and what goes wrong on it."""
+import time
+
+import pytest
+
+from .chromium import read_qr
+
+LOCAL = "http://localhost:{port}"
+STATE = "document.querySelector('main').dataset.page"
+
+
+@pytest.fixture
+def site(new_shop):
+    """A shop that the browser reaches by its public URL, without TLS."""
+    return new_shop(public=LOCAL)
+
+
+def language(browser, value):
+    browser.cdp("Network.enable")
+    browser.cdp("Network.setExtraHTTPHeaders", headers={"Accept-Language": value})
+
+
+def code_on(browser, path):
+    return read_qr(browser.shot(path))
+
+
+@pytest.mark.parametrize("lang, tab", [("zh-CN", "已支付 ¥19.90"), ("en", "Paid ¥19.90")])
+def test_scan_and_pay(site, browser, tmp_path, lang, tab):
+    order = site.create(1990, "Oolong tea")
+    language(browser, lang)
+    browser.driver.get(order["pay_url"])
+    browser.wait_page("payable")
+    assert browser.js("return document.documentElement.lang") == lang
+    scanned = code_on(browser, tmp_path / "page.png")
+    assert scanned == site.ledger(order["out_trade_no"])["code_url"]
+    began = time.monotonic()
+    site.gateway.pay(code_url=scanned)
+    browser.wait_page("paid", 4)
+    assert time.monotonic() - began < 3.5
+    assert browser.driver.title.startswith(tab)
+    assert site.calls(order["out_trade_no"]) == 1
+    site.wait_state(order["out_trade_no"], "PAID")
+    number = site.row(order["out_trade_no"])["transaction_id"]
+    assert number in browser.js("return document.querySelector('dl').textContent")
+    assert browser.complaints() == []
+
+
+def test_preparing_turns_payable_by_itself(site, browser, tmp_path):
+    order = site.create()
+    with site.behaviour(path="unifiedorder", delay_ms=3000, out_trade_no=order["out_trade_no"]):
+        began = time.monotonic()
+        browser.driver.get(order["pay_url"])
+        browser.wait_page("preparing", 2)
+        assert time.monotonic() - began < 2
+        browser.wait_page("payable", 6)
+    assert code_on(browser, tmp_path / "page.png").startswith("weixin://wxpay/")
+    assert site.calls(order["out_trade_no"]) == 1
+
+
+def test_hostile_title_is_text(site, browser):
+    title = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>"
+    order = site.create(body=title)
+    browser.driver.get(order["pay_url"])
+    browser.wait_page("payable")
+    assert browser.js("return document.querySelector('.what').textContent") == title
+    assert browser.js("return document.querySelectorAll('img').length") == 0
+    assert browser.complaints() == []
+
+
+def test_closed_by_the_shop(site, browser):
+    order = site.create(return_url="/order/17")
+    browser.driver.get(order["pay_url"])
+    browser.wait_page("payable")
+    site.api.close(order["out_trade_no"])
+    browser.wait_page("closed", 4)
+    assert browser.js("return document.getElementById('back').getAttribute('href')") == "/order/17"
+
+
+def test_goes_on_to_the_shop(site, browser):
+    site.httpd.write("docroot/thanks.html", "<title>thanks</title>")
+    order = site.create(return_url="/thanks.html")
+    browser.driver.get(order["pay_url"])
+    browser.wait_page("payable")
+    site.pay(order["out_trade_no"])
+    browser.wait_page("paid", 4)
+    browser.wait("document.title === 'thanks'", 5)
+
+
+def test_gateway_down_and_up_again(site, browser):
+    site.httpd.expect_log(r"")
+    order = site.create()
+    with site.behaviour(refuse_connect=True):
+        browser.driver.get(order["pay_url"])
+        browser.wait_page("down", 6)
+        assert browser.js("return document.getElementById('open').offsetParent !== null")
+    browser.js("document.getElementById('open').click()")
+    browser.wait_page("payable", 8)
+
+
+def test_unknown_order(site, browser):
+    browser.driver.get(site.public + "/wxpay/pay/AAAAAAAAAAAAAAAAAAAAAA")
+    assert browser.js("return " + STATE) == "not_found"
+
+
+def test_two_tabs_one_code(site, browser, tmp_path):
+    order = site.create()
+    browser.driver.get(order["pay_url"])
+    browser.wait_page("payable")
+    first = code_on(browser, tmp_path / "first.png")
+    browser.fresh()
+    browser.driver.get(order["pay_url"])
+    browser.wait_page("payable")
+    assert code_on(browser, tmp_path / "second.png") == first != ""
+    assert site.calls(order["out_trade_no"]) == 1
+
+
+def test_without_javascript(site, browser, tmp_path):
+    order = site.create()
+    browser.javascript(False)
+    browser.driver.get(order["pay_url"])
+    browser.driver.find_element("id", "open").click()
+    deadline = time.monotonic() + 8
+    while browser.driver.find_element("id", "pay").get_attribute("data-page") != "payable":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    site.gateway.pay(code_url=code_on(browser, tmp_path / "page.png"))
+    while browser.driver.find_element("id", "pay").get_attribute("data-page") != "paid":
+        assert time.monotonic() < deadline + 8
+        time.sleep(0.2)
+
+
+def test_through_tls_and_http2(new_shop, chromium_tls, tmp_path):
+    """On a real name with TLS, as on the internet: https, h2, strict policy, no mixed content."""
+    site = new_shop()
+    order = site.create()
+    chromium_tls.driver.get(order["pay_url"])
+    chromium_tls.wait_page("payable")
+    assert chromium_tls.js("return performance.getEntriesByType('navigation')[0]"
+                           ".nextHopProtocol") == "h2"
+    site.gateway.pay(code_url=code_on(chromium_tls, tmp_path / "page.png"))
+    chromium_tls.wait_page("paid", 4)
+    assert chromium_tls.complaints() == []
