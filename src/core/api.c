@@ -102,7 +102,8 @@ static int usable(exchange_t *x, const wxpay_http_reply_t *reply, const wxpay_er
 }
 
 /* What this reply teaches the calls after it. */
-static void remember(const exchange_t *x, const wxpay_http_reply_t *reply, const wxpay_error_t *err)
+static void remember(const exchange_t *x, const wxpay_http_reply_t *reply,
+                     const wxpay_error_t *err)
 {
     wxpay_api_memory_t *memory = x->api->memory;
 

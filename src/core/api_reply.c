@@ -113,7 +113,7 @@ static int same(reading_t *r, const char *name, int always)
         return 1;
     }
     if (strcmp(got, text(r->request, name))) {
-        return unbelievable(r, WXPAY_EMISMATCH, name, "the reply is not the answer to this request");
+        return unbelievable(r, WXPAY_EMISMATCH, name, "the reply does not answer this request");
     }
     return 1;
 }

@@ -148,6 +148,9 @@ static int set_rules(wxpay_slot_t *slot)
            /* Only a store that comes from one file is kept parsed by libcurl. */
            || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL)
            || curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 24 * 3600L)
+           /* Messages are 1-2 KB; libcurl's usual 80 KB would come and go with every call. */
+           || curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L)
+           || curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L)
            || curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L)
            || curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION)
            || curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define MAX_EVENTS 64
+#define LATE "too many calls are under way: no turn in time"
 #define QUEUE_TICK apr_time_from_msec(100) /* how often start_by of those waiting is looked at */
 
 /* libcurl's timer must not follow somebody who sets the clock. */
@@ -77,8 +78,16 @@ static wxpay_call_t *unlink_call(wxpay_engine_t *engine, wxpay_call_t **link)
 
 static void start_waiting(wxpay_engine_t *engine)
 {
+    wxpay_call_t *call;
+
     while (engine->waiting && atomic_load(&engine->active) < engine->max_calls) {
-        wxpay_slot_start(engine, unlink_call(engine, &engine->waiting));
+        call = unlink_call(engine, &engine->waiting);
+        if (call->request.start_by && call->request.start_by <= apr_time_now()) {
+            wxpay_call_refuse(engine, call, WXPAY_EBUSY, LATE);
+        }
+        else {
+            wxpay_slot_start(engine, call);
+        }
     }
 }
 
@@ -89,8 +98,7 @@ static void drop_late(wxpay_engine_t *engine)
 
     while (*link) {
         if ((*link)->request.start_by && (*link)->request.start_by <= now) {
-            wxpay_call_refuse(engine, unlink_call(engine, link), WXPAY_EBUSY,
-                              "too many calls are under way: no turn in time");
+            wxpay_call_refuse(engine, unlink_call(engine, link), WXPAY_EBUSY, LATE);
         }
         else {
             link = &(*link)->next;
@@ -155,7 +163,7 @@ static void wait_for_events(wxpay_engine_t *engine)
                            sleep_for(engine, monotonic()));
     }
     atomic_store(&engine->asleep, 0);
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count && !atomic_load(&engine->stopping); i++) {
         if (events[i].data.fd == engine->wake_fd) {
             while (read(engine->wake_fd, &woken, sizeof(woken)) < 0 && errno == EINTR) {
             }

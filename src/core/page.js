@@ -19,7 +19,9 @@ document.addEventListener('DOMContentLoaded', () => {
 
   function load() {
     return ask(self, 'text/html').then((reply) => reply.text()).then((html) => {
-      const doc = new DOMParser().parseFromString(html, 'text/html');
+      // its style bears a nonce that is not ours
+      const bare = html.replace(/<style[^]*?<\/style>/, '');
+      const doc = new DOMParser().parseFromString(bare, 'text/html');
       const next = doc.querySelector('main[data-page]');
       if (!next) {
         throw new Error('not our page');

@@ -106,13 +106,15 @@ static wxpay_rc_e resolve(wxpay_sqlite_t *sq, char path[PATH_MAX], wxpay_error_t
 
 static wxpay_rc_e look(wxpay_sqlite_t *sq, const char *path, struct stat *found, wxpay_error_t *err)
 {
+    /* Asked first: another process may make the file right after our look. */
+    int known = apr_atomic_read32(seen(sq)) != 0;
     wxpay_rc_e rc;
 
     if (lstat(path, found) != 0) {
         if (errno != ENOENT) {
             return errno_trouble(sq, "look at", errno, err);
         }
-        if (apr_atomic_read32(seen(sq))) {
+        if (known) {
             return gone(sq, err);
         }
         rc = make_file(sq, path, err);
@@ -162,23 +164,18 @@ static int read_number(wxpay_sqlite_conn_t *conn, const char *sql, int absent, i
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* 0: an empty database; -1: tables, but not ours. */
+/* 0: an empty database; -1: tables, but not ours. One statement looks at all tables: between two,
+ * another process may have made them. */
 static int read_version(wxpay_sqlite_conn_t *conn, int *version)
 {
-    int ours;
-    int tables;
-    int rc = read_number(conn, "SELECT count(*) FROM sqlite_master WHERE name = 'wxpay_meta'", 0,
-                         &ours);
+    int rc = read_number(conn, "SELECT CASE WHEN count(*) = 0 THEN 0"
+                               " WHEN sum(name = 'wxpay_meta') = 1 THEN 1 ELSE -1 END"
+                               " FROM sqlite_master", 0, version);
 
-    if (rc != SQLITE_OK) {
-        return rc;
+    if (rc == SQLITE_OK && *version == 1) {
+        rc = read_number(conn, "SELECT value FROM wxpay_meta WHERE name = 'schema_version'", -1,
+                         version);
     }
-    if (ours) {
-        return read_number(conn, "SELECT value FROM wxpay_meta WHERE name = 'schema_version'", -1,
-                           version);
-    }
-    rc = read_number(conn, "SELECT count(*) FROM sqlite_master", 0, &tables);
-    *version = tables ? -1 : 0;
     return rc;
 }
 

@@ -5,6 +5,7 @@ import tempfile
 import time
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
@@ -68,9 +69,19 @@ class Chromium:
             assert time.monotonic() < deadline, f"after {seconds} s still not {script}"
             time.sleep(0.05)
 
+    def shows(self, name):
+        """Whether the page is in this state; also without JavaScript, and while it refreshes."""
+        try:
+            return bool(self.driver.find_elements("css selector", f"main[data-page={name}]"))
+        except WebDriverException:
+            return False
+
     def wait_page(self, name, seconds=5.0):
         """Until the page shows this state."""
-        return self.wait(f"document.querySelector('main[data-page={name}]') !== null", seconds)
+        deadline = time.monotonic() + seconds
+        while not self.shows(name):
+            assert time.monotonic() < deadline, f"after {seconds} s still not {name}"
+            time.sleep(0.05)
 
     def cdp(self, command, **arguments):
         return self.driver.execute_cdp_cmd(command, arguments)

@@ -2,6 +2,7 @@
 sets, and remembers what the page's script asked for. Shows states that are hard to reach."""
 import json
 import re
+import secrets
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,9 +10,8 @@ from pathlib import Path
 
 PATH = "/wxpay/pay/AAAAAAAAAAAAAAAAAAAAAA"
 NONCE = "bm9uY2Utbm9uY2U"
-CSP = (f"default-src 'none'; style-src 'nonce-{NONCE}'; script-src 'nonce-{NONCE}'; "
-       "img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-       "base-uri 'none'")
+CSP = ("default-src 'none'; style-src 'nonce-{0}'; script-src 'nonce-{0}'; img-src 'self' data:; "
+       "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 
 
 class Stage:
@@ -43,8 +43,9 @@ class Stage:
     def asked(self, method, suffix=""):
         return [entry for entry in self.log if entry[1] == method and entry[2] == PATH + suffix]
 
-    def html(self):
+    def html(self, nonce):
         text = (self.pages / f"{self.page}.{self.lang}.html").read_text(encoding="utf-8")
+        text = text.replace(NONCE, nonce)
         text = re.sub(r'data-rev="\d+"', f'data-rev="{self.rev}"', text)
         for pattern, replacement in self.edits:
             text = re.sub(pattern, replacement, text)
@@ -80,8 +81,10 @@ def handler_for(stage):
             elif self.path == PATH + "/state":
                 self.state()
             elif self.path == PATH:
-                self.answer(200, "text/html; charset=utf-8", stage.html(),
-                            [("Content-Security-Policy", CSP), ("Cache-Control", "no-store")])
+                nonce = secrets.token_urlsafe(16)
+                self.answer(200, "text/html; charset=utf-8", stage.html(nonce),
+                            [("Content-Security-Policy", CSP.format(nonce)),
+                             ("Cache-Control", "no-store")])
             else:
                 self.answer(200, "text/html; charset=utf-8",
                             f"<title>shop</title><p>{self.path.count('/')}</p>")

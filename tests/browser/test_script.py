@@ -69,7 +69,7 @@ def test_stays_when_asked_to(stage, browser):
     browser.wait("document.getElementById('stay') !== null")
     browser.js("document.getElementById('stay').click()")
     time.sleep(4)
-    assert browser.js("return document.querySelector('main').dataset.page") == "paid"
+    assert browser.shows("paid")
     assert browser.js("return document.querySelector('.auto')") is None
 
 
@@ -177,10 +177,7 @@ def test_without_javascript(stage, browser):
     stage.reset("ready", "en", after_post="preparing")
     browser.driver.get(stage.url)
     browser.driver.find_element("id", "open").click()
-    assert browser.driver.find_element("tag name", "main").get_attribute("data-page") == "preparing"
+    browser.wait_page("preparing")
     stage.become("payable")
-    deadline = time.monotonic() + 6
-    while browser.driver.find_element("tag name", "main").get_attribute("data-page") != "payable":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    browser.wait_page("payable", 6)
     assert browser.driver.find_elements("id", "copy") == []

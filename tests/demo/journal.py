@@ -38,6 +38,8 @@ class Journal:
         last = False
         while not last:
             last = self.over.wait(EVERY)
+            if last:
+                time.sleep(EVERY)  # what has happened may not be logged yet
             try:
                 self.look()
             except (urllib.error.URLError, ConnectionError, TimeoutError):

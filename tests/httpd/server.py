@@ -226,15 +226,21 @@ class Httpd:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
-    def graceful(self, wait=True):
+    def graceful(self, seconds=5.0):
         """As apachectl: the configuration is tried, then the parent is signalled.
 
-        Returns (exit code, output), after the new generation said that it runs.
+        Returns (exit code, output): when it worked, after the new generation said that it runs and
+        the old one has ended, for which open requests may take `seconds` at most.
         """
         mark = self.log.mark()
+        old = set(self.children())
         done = self.run("-k", "graceful")
-        if done[0] == 0 and wait and not self.quiet:
-            self.log.wait_for(RUNNING, mark, START_LIMIT)
+        if done[0] == 0:
+            if not self.quiet:
+                self.log.wait_for(RUNNING, mark, START_LIMIT)
+            deadline = time.monotonic() + seconds
+            while old & set(self.children()) and time.monotonic() < deadline:
+                time.sleep(0.02)
         return done
 
     def stop(self):
@@ -304,7 +310,16 @@ class Httpd:
                  "verdict")
         return [dict(zip(names, line.split("\t"))) for line in text.splitlines()]
 
+    def wait_access(self, since, count=1, seconds=3.0):
+        """As access(), after `count` lines are there: httpd logs when the client has its answer."""
+        deadline = time.monotonic() + seconds
+        while len(found := self.access(since)) < count:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.01)
+        return found
+
     def access_mark(self):
+        """A place to read the access log from."""
         path = self.root / "logs" / "access_log"
         return path.stat().st_size if path.exists() else 0
 

@@ -123,8 +123,9 @@ def test_http2_and_names(httpd, authority):
 def test_dump_and_access_log(httpd):
     server = httpd("Header set X-Dumped yes\n", wxpay=False)
     assert "X-Dumped" in server.dump("DUMP_CONFIG")
+    mark = server.access_mark()
     Web(server.url).get("/index.html?a=1")
-    last = server.access()[-1]
+    last, = server.wait_access(mark)
     assert (last["uri"], last["status"], last["verdict"]) == ("/index.html?a=1", "200", "-")
 
 

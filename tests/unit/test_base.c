@@ -218,9 +218,20 @@ static void buf_formats(void **state)
 
 static void money_reads_canonical_fen(void **state)
 {
-    static const char *const bad[] = {"", "-1", "+1", "01", "00", " 1", "1 ", "1.0", "1e2",
-                                      "0x1", "10000000001", "18446744073709551716",
-                                      "99999999999999999999999999999999999999999", "\xd9\xa1"};
+    static const char *const bad[] = {"",
+                                      "-1",
+                                      "+1",
+                                      "01",
+                                      "00",
+                                      " 1",
+                                      "1 ",
+                                      "1.0",
+                                      "1e2",
+                                      "0x1",
+                                      "10000000001",
+                                      "18446744073709551716",
+                                      "99999999999999999999999999999999999999999",
+                                      "\xd9\xa1"};
     apr_int64_t fen = -7;
     apr_size_t i;
 
@@ -241,9 +252,10 @@ static void money_reads_canonical_fen(void **state)
 
 static void money_reads_yuan_with_two_decimals(void **state)
 {
-    static const char *const bad[] = {"",     "9",    "9.9",   "9.900", ".90", "9,90", "-9.90",
-                                      "9.9a", "a.90", "09.90", "9.90 ", "9.",  "1.2.3",
-                                      "100000000.01", "99999999999999999999.00"};
+    static const char *const bad[] = {
+        "",      "9",     "9.9",   "9.900",        ".90",
+        "9,90",  "-9.90", "9.9a",  "a.90",         "09.90",
+        "9.90 ", "9.",    "1.2.3", "100000000.01", "99999999999999999999.00"};
     apr_int64_t fen;
     apr_size_t i;
 
@@ -304,18 +316,29 @@ static void clock_reads_back_every_day(void **state)
 
 static void clock_refuses_what_is_no_time(void **state)
 {
-    static const char *const bad[] = {
-        "",               "2024010112345",  "202401011234567", "20240230000000", "20230229000000",
-        "21000229000000", "20241301000000", "20240001000000",  "20240100000000", "20240101240000",
-        "20240101236000", "20240101235960", "19991231235959",  "22000101000000", "2024-1-01 0000",
-        "+0240101000000", " 2024010112345"};
+    static const char *const bad[] = {"",
+                                      "2024010112345",
+                                      "202401011234567",
+                                      "20240230000000",
+                                      "20230229000000",
+                                      "21000229000000",
+                                      "20241301000000",
+                                      "20240001000000",
+                                      "20240100000000",
+                                      "20240101240000",
+                                      "20240101236000",
+                                      "20240101235960",
+                                      "19991231235959",
+                                      "22000101000000",
+                                      "2024-1-01 0000",
+                                      "+0240101000000",
+                                      " 2024010112345"};
     apr_time_t t;
     apr_size_t i;
 
     (void)state;
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(wxpay_clock_parse_beijing(bad[i], strlen(bad[i]), &t, NULL),
-                         WXPAY_EINPUT);
+        assert_int_equal(wxpay_clock_parse_beijing(bad[i], strlen(bad[i]), &t, NULL), WXPAY_EINPUT);
     }
     assert_int_equal(wxpay_clock_parse_beijing("20240229000000", 14, &t, NULL), WXPAY_OK);
     assert_int_equal(wxpay_clock_parse_beijing("20000229000000", 14, &t, NULL), WXPAY_OK);
@@ -323,24 +346,23 @@ static void clock_refuses_what_is_no_time(void **state)
 
 static void clock_reads_rfc3339(void **state)
 {
-    static const char *const good[] = {
-        "2024-01-01T04:34:56Z",      "2024-01-01t04:34:56z",      "2024-01-01T12:34:56+08:00",
-        "2024-01-01T01:04:56-03:30", "2024-01-01T04:34:56.999Z", "2024-01-01T04:34:56-00:00"};
-    static const char *const bad[] = {
-        "",
-        "2024-01-01",
-        "2024-01-01T04:34:56",
-        "2024-01-01 04:34:56Z",
-        "2024-01-01T04:34:56.Z",
-        "2024-01-01T04:34:56+8:00",
-        "2024-01-01T04:34:56+0800",
-        "2024-01-01T04:34:56+24:00",
-        "2024-01-01T04:34:56+08:60",
-        "2024-01-01T04:34:56ZZ",
-        "2024-02-30T04:34:56Z",
-        "2024-01-01T04:34:60Z",
-        "2024-01-01T04:34:56 08:00",
-        "1999-01-01T04:34:56Z"};
+    static const char *const good[] = {"2024-01-01T04:34:56Z",      "2024-01-01t04:34:56z",
+                                       "2024-01-01T12:34:56+08:00", "2024-01-01T01:04:56-03:30",
+                                       "2024-01-01T04:34:56.999Z",  "2024-01-01T04:34:56-00:00"};
+    static const char *const bad[] = {"",
+                                      "2024-01-01",
+                                      "2024-01-01T04:34:56",
+                                      "2024-01-01 04:34:56Z",
+                                      "2024-01-01T04:34:56.Z",
+                                      "2024-01-01T04:34:56+8:00",
+                                      "2024-01-01T04:34:56+0800",
+                                      "2024-01-01T04:34:56+24:00",
+                                      "2024-01-01T04:34:56+08:60",
+                                      "2024-01-01T04:34:56ZZ",
+                                      "2024-02-30T04:34:56Z",
+                                      "2024-01-01T04:34:60Z",
+                                      "2024-01-01T04:34:56 08:00",
+                                      "1999-01-01T04:34:56Z"};
     apr_time_t t;
     apr_size_t i;
 
@@ -350,8 +372,7 @@ static void clock_reads_rfc3339(void **state)
         assert_true(t == apr_time_from_sec(1704083696));
     }
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(wxpay_clock_parse_rfc3339(bad[i], strlen(bad[i]), &t, NULL),
-                         WXPAY_EINPUT);
+        assert_int_equal(wxpay_clock_parse_rfc3339(bad[i], strlen(bad[i]), &t, NULL), WXPAY_EINPUT);
     }
 }
 
@@ -362,8 +383,7 @@ static void account_never_downgrades(void **state)
     (void)state;
     memset(&account, 0, sizeof(account));
     account.sign_type = WXPAY_SIGN_MD5;
-    assert_int_equal(wxpay_account_sign_allowed(&account),
-                     WXPAY_SIGN_MD5 | WXPAY_SIGN_HMAC_SHA256);
+    assert_int_equal(wxpay_account_sign_allowed(&account), WXPAY_SIGN_MD5 | WXPAY_SIGN_HMAC_SHA256);
     account.sign_type = WXPAY_SIGN_HMAC_SHA256;
     assert_int_equal(wxpay_account_sign_allowed(&account), WXPAY_SIGN_HMAC_SHA256);
     account.gateway_timeout = apr_time_from_sec(8);

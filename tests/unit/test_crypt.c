@@ -36,8 +36,8 @@ static void hmac_rfc4231(void **state)
     check_hex(out, sizeof(out), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     memset(key, 0xaa, sizeof(key));
     assert_int_equal(wxpay_crypt_hmac_sha256(
-                         key, sizeof(key),
-                         "Test Using Larger Than Block-Size Key - Hash Key First", 54, out, NULL),
+                         key, sizeof(key), "Test Using Larger Than Block-Size Key - Hash Key First",
+                         54, out, NULL),
                      WXPAY_OK);
     check_hex(out, sizeof(out), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
@@ -70,27 +70,43 @@ static void base64_is_strict(void **state)
     static const struct {
         const char *text;
         const char *bytes; /* NULL: refused */
-    } cases[] = {{"", ""},          {"Zg==", "f"},       {"Zm8=", "fo"},     {"Zm9v", "foo"},
-                 {"Zm9vYg==", "foob"}, {"Zm9vYmE=", "fooba"}, {"Zm9vYmFy", "foobar"},
-                 {" Z m\r\n9\tv ", "foo"}, {"Zg= =", "f"},
-                 {"Zg=", NULL},     {"Zg", NULL},        {"Z", NULL},        {"Z===", NULL},
-                 {"====", NULL},    {"=", NULL},         {"Zm9v=", NULL},    {"Zm9v==", NULL},
-                 {"Zg==Zg==", NULL}, {"Zh==", NULL},     {"Zm9=", NULL},     {"Zm-v", NULL},
-                 {"Zm_v", NULL},    {"Zm9v*", NULL},     {"Zm\xc3\xa9v", NULL}};
+    } cases[] = {{"", ""},
+                 {"Zg==", "f"},
+                 {"Zm8=", "fo"},
+                 {"Zm9v", "foo"},
+                 {"Zm9vYg==", "foob"},
+                 {"Zm9vYmE=", "fooba"},
+                 {"Zm9vYmFy", "foobar"},
+                 {" Z m\r\n9\tv ", "foo"},
+                 {"Zg= =", "f"},
+                 {"Zg=", NULL},
+                 {"Zg", NULL},
+                 {"Z", NULL},
+                 {"Z===", NULL},
+                 {"====", NULL},
+                 {"=", NULL},
+                 {"Zm9v=", NULL},
+                 {"Zm9v==", NULL},
+                 {"Zg==Zg==", NULL},
+                 {"Zh==", NULL},
+                 {"Zm9=", NULL},
+                 {"Zm-v", NULL},
+                 {"Zm_v", NULL},
+                 {"Zm9v*", NULL},
+                 {"Zm\xc3\xa9v", NULL}};
     unsigned char *bytes;
     apr_size_t i, len;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         if (cases[i].bytes) {
-            assert_int_equal(wxpay_crypt_base64_decode(*state, cases[i].text,
-                                                       strlen(cases[i].text), &bytes, &len, NULL),
+            assert_int_equal(wxpay_crypt_base64_decode(*state, cases[i].text, strlen(cases[i].text),
+                                                       &bytes, &len, NULL),
                              WXPAY_OK);
             assert_int_equal(len, strlen(cases[i].bytes));
             assert_memory_equal(bytes, cases[i].bytes, len);
         }
         else if (wxpay_crypt_base64_decode(*state, cases[i].text, strlen(cases[i].text), &bytes,
-                                           &len, NULL)
-                 != WXPAY_EPARSE) {
+                                           &len, NULL) != WXPAY_EPARSE) {
             fail_msg("taken: %s", cases[i].text);
         }
     }
@@ -147,10 +163,10 @@ static void *digest_many(void *data)
     int i, *wrong = data;
 
     for (i = 0; i < 2000; i++) {
-        if (wxpay_crypt_md5("abc", 3, out, NULL) != WXPAY_OK || out[0] != 0x90
-            || wxpay_crypt_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, mac, NULL)
-                   != WXPAY_OK
-            || mac[0] != 0x5b) {
+        if (wxpay_crypt_md5("abc", 3, out, NULL) != WXPAY_OK || out[0] != 0x90 ||
+            wxpay_crypt_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, mac, NULL) !=
+                WXPAY_OK ||
+            mac[0] != 0x5b) {
             (*wrong)++;
         }
     }

@@ -95,11 +95,11 @@ static void canonical_sorts_names_and_leaves_the_bag_alone(void **state)
 
 static void recuttable_values_are_found(void **state)
 {
-    static const char *const bad[] = {"x&total_fee=1",       "&sign=",
-                                      "a=1&b=2&openid=o",    "x&coupon_id_0=1",
-                                      "x&coupon_fee_11=1",   "x&coupon_refund_id_0_1=1",
-                                      "&&total_fee=1",       "x&a&attach==",
-                                      "x&refund_status_0=S", "x&out_trade_no=",
+    static const char *const bad[] = {"x&total_fee=1",           "&sign=",
+                                      "a=1&b=2&openid=o",        "x&coupon_id_0=1",
+                                      "x&coupon_fee_11=1",       "x&coupon_refund_id_0_1=1",
+                                      "&&total_fee=1",           "x&a&attach==",
+                                      "x&refund_status_0=S",     "x&out_trade_no=",
                                       "x&refund_recv_accout_2=x"};
     static const char *const good[] = {"",
                                        "a=1&b=2",
@@ -141,15 +141,17 @@ static void recuttable_names_are_those_of_the_vectors(void **state)
 {
     /* every field that the signature vectors of the v2 messages use, but those of the bridge */
     static const char *const others[] = {"appId", "timeStamp", "nonceStr", "package", "signType"};
-    json_t *vectors = json_object_get(support_vectors(*state, "v2-notifications.json"),
-                                      "notifications");
+    json_t *vectors =
+        json_object_get(support_vectors(*state, "v2-notifications.json"), "notifications");
     json_t *vector, *value;
     const char *name, *text;
     size_t i, j;
     int seen = 0, skip;
 
-    json_array_foreach(vectors, i, vector) {
-        json_object_foreach(json_object_get(vector, "fields"), name, value) {
+    json_array_foreach(vectors, i, vector)
+    {
+        json_object_foreach(json_object_get(vector, "fields"), name, value)
+        {
             skip = 0;
             for (j = 0; j < sizeof(others) / sizeof(others[0]); j++) {
                 skip |= strcmp(others[j], name) == 0;
@@ -235,27 +237,36 @@ static void form_refuses_what_is_ambiguous(void **state)
     static const struct {
         const char *form;
         const char *field;
-    } cases[] = {{"a=1&a=2", "a"},        {"a=1&%61=2", "a"},        {"a=%", "a"},
-                 {"a=%4", "a"},           {"a=%zz", "a"},            {"a=%00", "a"},
-                 {"a=%ff", "a"},          {"a=%ed%a0%80", "a"},      {"=1", ""},
-                 {"%zz=1", ""},           {"%ff=1", ""},             {"b=1&a%00=1", "a"},
-                 {"body=%c0%af", "body"}, {"total_fee=1&total_fee=1", "total_fee"}};
+    } cases[] = {{"a=1&a=2", "a"},
+                 {"a=1&%61=2", "a"},
+                 {"a=%", "a"},
+                 {"a=%4", "a"},
+                 {"a=%zz", "a"},
+                 {"a=%00", "a"},
+                 {"a=%ff", "a"},
+                 {"a=%ed%a0%80", "a"},
+                 {"=1", ""},
+                 {"%zz=1", ""},
+                 {"%ff=1", ""},
+                 {"b=1&a%00=1", "a"},
+                 {"body=%c0%af", "body"},
+                 {"total_fee=1&total_fee=1", "total_fee"}};
     wxpay_fields_t *fields;
     wxpay_error_t err;
     apr_size_t i;
     char *big;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(wxpay_fields_parse_form(*state, cases[i].form, strlen(cases[i].form),
-                                                 &fields, &err),
-                         WXPAY_EPARSE);
+        assert_int_equal(
+            wxpay_fields_parse_form(*state, cases[i].form, strlen(cases[i].form), &fields, &err),
+            WXPAY_EPARSE);
         assert_string_equal(err.field, cases[i].field);
     }
     big = apr_palloc(*state, 3 * WXPAY_FIELDS_MAX_BYTES + 1);
     memset(big, '&', 3 * WXPAY_FIELDS_MAX_BYTES + 1);
-    assert_int_equal(wxpay_fields_parse_form(*state, big, 3 * WXPAY_FIELDS_MAX_BYTES + 1, &fields,
-                                             &err),
-                     WXPAY_EPARSE);
+    assert_int_equal(
+        wxpay_fields_parse_form(*state, big, 3 * WXPAY_FIELDS_MAX_BYTES + 1, &fields, &err),
+        WXPAY_EPARSE);
 }
 
 int main(void)

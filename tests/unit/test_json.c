@@ -8,7 +8,7 @@
 static const char *const nested[] = {"detail", "scene_info", NULL};
 
 static wxpay_rc_e read_json(apr_pool_t *pool, const char *text, wxpay_fields_t **fields,
-                       wxpay_error_t *err)
+                            wxpay_error_t *err)
 {
     return wxpay_json_to_fields(pool, text, strlen(text), nested, fields, err);
 }
@@ -18,11 +18,12 @@ static void object_becomes_fields(void **state)
     wxpay_fields_t *fields;
     wxpay_error_t err;
 
-    assert_int_equal(read_json(*state,
-                          " {\"s\":\"\xe5\xae\x89 \\u5b89\",\"i\":-12,\"big\":9223372036854775807,"
-                          "\"n\":null,\"e\":\"\",\"detail\":{\"b\": 1, \"a\":[\"/\", true]}}\n",
-                          &fields, &err),
-                     WXPAY_OK);
+    assert_int_equal(
+        read_json(*state,
+                  " {\"s\":\"\xe5\xae\x89 \\u5b89\",\"i\":-12,\"big\":9223372036854775807,"
+                  "\"n\":null,\"e\":\"\",\"detail\":{\"b\": 1, \"a\":[\"/\", true]}}\n",
+                  &fields, &err),
+        WXPAY_OK);
     assert_int_equal(fields->count, 5);
     assert_string_equal(wxpay_fields_get(fields, "s"), "\xe5\xae\x89 \xe5\xae\x89");
     assert_string_equal(wxpay_fields_get(fields, "i"), "-12");
@@ -126,8 +127,10 @@ static void text_is_compact_and_in_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        support_test(object_becomes_fields),       support_test(what_is_no_flat_object_is_refused),
-        support_test(depth_is_limited_before_parsing), support_test(valid_is_one_value),
+        support_test(object_becomes_fields),
+        support_test(what_is_no_flat_object_is_refused),
+        support_test(depth_is_limited_before_parsing),
+        support_test(valid_is_one_value),
         support_test(text_is_compact_and_in_order),
     };
 

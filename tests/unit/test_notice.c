@@ -39,13 +39,17 @@ static int setup(void **state)
 /* A payment as the gateway reports it, with one member replaced or left out (value NULL). */
 static wxpay_fields_t *payment(const char *changed, const char *value)
 {
-    static const char *const members[][2] = {
-        {"appid", "wx0123456789abcdef"}, {"mch_id", "1900000109"},
-        {"nonce_str", "5d2b6c2a"},       {"openid", "oUpF8uMEb4qRXf22hE3X68TekukE"},
-        {"out_trade_no", "A-1"},         {"result_code", "SUCCESS"},
-        {"return_code", "SUCCESS"},      {"time_end", "20240101123456"},
-        {"total_fee", "100"},            {"trade_type", "NATIVE"},
-        {"transaction_id", "4200000000202401010000000001"}};
+    static const char *const members[][2] = {{"appid", "wx0123456789abcdef"},
+                                             {"mch_id", "1900000109"},
+                                             {"nonce_str", "5d2b6c2a"},
+                                             {"openid", "oUpF8uMEb4qRXf22hE3X68TekukE"},
+                                             {"out_trade_no", "A-1"},
+                                             {"result_code", "SUCCESS"},
+                                             {"return_code", "SUCCESS"},
+                                             {"time_end", "20240101123456"},
+                                             {"total_fee", "100"},
+                                             {"trade_type", "NATIVE"},
+                                             {"transaction_id", "4200000000202401010000000001"}};
     wxpay_fields_t *fields = wxpay_fields_create(pool);
     size_t i;
 
@@ -254,8 +258,8 @@ static const char *encrypt(const char *plain)
 
 static wxpay_rc_e read_refund(const char *outer, const char *inner)
 {
-    const char *body = apr_pstrcat(pool, "<xml>", outer, "<req_info>", encrypt(inner),
-                                   "</req_info></xml>", NULL);
+    const char *body =
+        apr_pstrcat(pool, "<xml>", outer, "<req_info>", encrypt(inner), "</req_info></xml>", NULL);
 
     notice = NULL;
     wxpay_error_clear(&err);

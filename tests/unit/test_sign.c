@@ -18,7 +18,8 @@ static wxpay_fields_t *bag_of(apr_pool_t *pool, json_t *object)
     const char *name;
     json_t *value;
 
-    json_object_foreach(object, name, value) {
+    json_object_foreach(object, name, value)
+    {
         assert_true(json_is_string(value));
         assert_int_equal(wxpay_fields_add(fields, name, strlen(name), json_string_value(value),
                                           json_string_length(value), &err),
@@ -80,10 +81,12 @@ static void every_vector_recomputes(void **state)
 
     assert_true(json_array_size(published) >= 6);
     assert_true(json_array_size(generated) >= 66);
-    json_array_foreach(published, i, vector) {
+    json_array_foreach(published, i, vector)
+    {
         check_vector(*state, vector);
     }
-    json_array_foreach(generated, i, vector) {
+    json_array_foreach(generated, i, vector)
+    {
         check_vector(*state, vector);
     }
 }
@@ -91,8 +94,8 @@ static void every_vector_recomputes(void **state)
 /* The manual's samples were signed with a key that nobody published: they must not verify. */
 static void samples_without_key_do_not_verify(void **state)
 {
-    json_t *samples = json_object_get(support_vectors(*state, "v2-signatures.json"),
-                                      "published_without_key");
+    json_t *samples =
+        json_object_get(support_vectors(*state, "v2-signatures.json"), "published_without_key");
     const wxpay_secret_t *key = wxpay_secret_create(*state, KEY, strlen(KEY));
     wxpay_fields_t *fields;
     wxpay_sign_e used;
@@ -101,7 +104,8 @@ static void samples_without_key_do_not_verify(void **state)
     size_t i;
 
     assert_int_equal(json_array_size(samples), 6);
-    json_array_foreach(samples, i, sample) {
+    json_array_foreach(samples, i, sample)
+    {
         fields = bag_of(*state, json_object_get(sample, "fields"));
         if (!wxpay_fields_find(fields, "sign")) {
             wxpay_fields_add_ref(fields, "sign", support_text(sample, "sign"), &err);
@@ -190,8 +194,9 @@ static wxpay_rc_e verify(apr_pool_t *pool, const char *sign, const char *sign_ty
     if (!strstr(sign, "none")) {
         wxpay_fields_add_ref(fields, "sign", text, &err);
     }
+    wxpay_error_clear(&err);
     rc = wxpay_sign_verify(fields, key, allowed, &used, &err);
-    assert_null(strstr(err.code == WXPAY_OK ? "" : err.detail, genuine));
+    assert_null(strstr(err.detail, genuine));
     return rc;
 }
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <time.h>
 
 static void sleep_ms(int ms)
@@ -441,6 +442,43 @@ static void two_processes(void **state)
     assert_int_equal(kit_rows(kit), 4 * THREADS * 50);
 }
 
+/* Children of a starting server: one makes the schema while the others look. */
+static void many_first_starts(void **state)
+{
+    kit_t *kit = *state;
+    volatile apr_uint32_t *seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
+                                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t pids[4];
+    char ref[8];
+    int round;
+    int i;
+
+    assert_true(seen != MAP_FAILED);
+    kit->options.seen = seen;
+    for (round = 0; round < 25; ++round) {
+        snprintf(kit->path, sizeof(kit->path), "%s/start%d.db", kit->dir, round);
+        *seen = 0;
+        for (i = 0; i < 4; ++i) {
+            pids[i] = fork();
+            if (!pids[i]) {
+                wxpay_rc_e rc;
+
+                kit_open(kit);
+                snprintf(ref, sizeof(ref), "%d", i);
+                rc = i % 2 && kit_rows(kit) < 0 ? WXPAY_ESTORE : kit_put(kit->store, ref);
+                wxpay_store_stop(kit->store, KIT_WAIT);
+                _exit(rc);
+            }
+        }
+        for (i = 0; i < 4; ++i) {
+            assert_int_equal(kit_exit_code(pids[i]), 0);
+        }
+        kit_open(kit);
+        assert_int_equal(kit_rows(kit), 4);
+    }
+    munmap((void *)(uintptr_t)seen, sizeof(*seen));
+}
+
 /* ---- kill -9 ---- */
 
 typedef struct loud_t {
@@ -633,6 +671,7 @@ int main(void)
         TEST(many_threads),
         TEST(many_threads_inline),
         TEST(two_processes),
+        TEST(many_first_starts),
         TEST(killed_children_lose_nothing),
         TEST(inline_commits),
         TEST(the_end_writes_what_is_queued),

@@ -129,7 +129,8 @@ static void check_accepted(json_t *vector, const wxpay_notice_t *notice, wxpay_r
     }
     assert_int_equal(notice->kind, paid ? WXPAY_NOTICE_PAYMENT : WXPAY_NOTICE_NOTPAID);
     assert_int_equal(notice->fields->count, json_object_size(expected));
-    json_object_foreach(expected, name, value) {
+    json_object_foreach(expected, name, value)
+    {
         text = wxpay_fields_get(notice->fields, name);
         assert_non_null(text);
         assert_string_equal(text, json_string_value(value));
@@ -147,8 +148,8 @@ static void check_accepted(json_t *vector, const wxpay_notice_t *notice, wxpay_r
 
 static void notifications(void **state)
 {
-    json_t *vectors = json_object_get(support_vectors(*state, "v2-notifications.json"),
-                                      "notifications");
+    json_t *vectors =
+        json_object_get(support_vectors(*state, "v2-notifications.json"), "notifications");
     wxpay_xml_t *xml = wxpay_xml_create(*state);
     int accepted = 0, refused = 0, for_flow = 0;
     wxpay_notice_t *notice;
@@ -161,7 +162,8 @@ static void notifications(void **state)
     wxpay_rc_e rc;
     size_t i;
 
-    json_array_foreach(vectors, i, vector) {
+    json_array_foreach(vectors, i, vector)
+    {
         apr_pool_create(&pool, *state);
         name = support_text(vector, "name");
         body = body_of(pool, vector, &len);
@@ -216,8 +218,8 @@ static void refusals_have_their_own_reason(void **state)
         {"the genuine document behind the re-cut one", WXPAY_ESIGN, "attach"},
         {"duplicate total_fee, different value first", WXPAY_EPARSE, "total_fee"},
     };
-    json_t *vectors = json_object_get(support_vectors(*state, "v2-notifications.json"),
-                                      "notifications");
+    json_t *vectors =
+        json_object_get(support_vectors(*state, "v2-notifications.json"), "notifications");
     wxpay_xml_t *xml = wxpay_xml_create(*state);
     wxpay_notice_t *notice;
     wxpay_account_t account;
@@ -227,7 +229,8 @@ static void refusals_have_their_own_reason(void **state)
     size_t i, j, seen = 0;
     apr_size_t len;
 
-    json_array_foreach(vectors, i, vector) {
+    json_array_foreach(vectors, i, vector)
+    {
         body = body_of(*state, vector, &len);
         account_of(*state, vector, &account);
         wxpay_error_clear(&err);
@@ -240,11 +243,11 @@ static void refusals_have_their_own_reason(void **state)
             }
         }
         for (j = 0; j < sizeof(classes) / sizeof(classes[0]); j++) {
-            if (strcmp(classes[j].class, support_text(vector, "class")) == 0
-                && err.code != classes[j].rc) {
+            if (strcmp(classes[j].class, support_text(vector, "class")) == 0 &&
+                err.code != classes[j].rc) {
                 /* GBK is not even UTF-8, whatever is signed; an empty root holds no signature */
-                assert_true(strstr(support_text(vector, "name"), "GBK")
-                            || strstr(support_text(vector, "name"), "empty root"));
+                assert_true(strstr(support_text(vector, "name"), "GBK") ||
+                            strstr(support_text(vector, "name"), "empty root"));
             }
         }
     }
@@ -296,7 +299,8 @@ static void refund_notifications(void **state)
     account.appid = "wx0123456789abcdef";
     account.mch_id = "1900000109";
     account.sign_type = WXPAY_SIGN_HMAC_SHA256;
-    json_array_foreach(vectors, i, vector) {
+    json_array_foreach(vectors, i, vector)
+    {
         key = support_text(vector, "key");
         account.key = wxpay_secret_create(*state, key, strlen(key));
         body = refund_body(*state, vector);

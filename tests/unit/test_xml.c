@@ -38,11 +38,12 @@ static wxpay_rc_e parse(apr_pool_t *pool, const char *text, wxpay_fields_t **fie
 
 static void values_are_decoded(void **state)
 {
-    const char *text = "<?xml version='1.0' encoding = 'Utf-8' standalone='yes'?>\n"
-                       "<!-- before --><xml >\r\n\t<a>plain &amp; &lt;x&gt; &#65;&#x5b89;</a><!---->"
-                       "<b><![CDATA[<raw>&amp;]]></b><c><![CDATA[x]]]]><![CDATA[>y]]></c >"
-                       "<d/><e></e><f><![CDATA[]]></f><g> a\r\nb </g><h>1<![CDATA[2]]>3</h>"
-                       "<i.j-k_1>0</i.j-k_1></xml>\n<!-- after -->\n";
+    const char *text =
+        "<?xml version='1.0' encoding = 'Utf-8' standalone='yes'?>\n"
+        "<!-- before --><xml >\r\n\t<a>plain &amp; &lt;x&gt; &#65;&#x5b89;</a><!---->"
+        "<b><![CDATA[<raw>&amp;]]></b><c><![CDATA[x]]]]><![CDATA[>y]]></c >"
+        "<d/><e></e><f><![CDATA[]]></f><g> a\r\nb </g><h>1<![CDATA[2]]>3</h>"
+        "<i.j-k_1>0</i.j-k_1></xml>\n<!-- after -->\n";
     wxpay_fields_t *fields;
     wxpay_error_t err;
 
@@ -207,9 +208,9 @@ static void *parse_many(void *data)
 
     for (i = 0; i < 500; i++) {
         apr_pool_create(&pool, NULL);
-        if (parse(pool, "<xml><a>1</a><b><![CDATA[2]]></b></xml>", &fields, &err) != WXPAY_OK
-            || strcmp(wxpay_fields_get(fields, "b"), "2") != 0
-            || parse(pool, "<xml><a>1</a><a>", &fields, &err) != WXPAY_EPARSE) {
+        if (parse(pool, "<xml><a>1</a><b><![CDATA[2]]></b></xml>", &fields, &err) != WXPAY_OK ||
+            strcmp(wxpay_fields_get(fields, "b"), "2") != 0 ||
+            parse(pool, "<xml><a>1</a><a>", &fields, &err) != WXPAY_EPARSE) {
             (*wrong)++;
         }
         apr_pool_destroy(pool);
@@ -234,9 +235,18 @@ static void threads_share_parsers(void **state)
 
 static void what_is_written_is_read_back(void **state)
 {
-    static const char *const values[] = {"1990",          "0",         "",        "-1",
-                                         "a&b<c>d'e\"f",  "x]]>y]]>>", "]]>",     "]]]]>>",
-                                         "tab\tand\nfeed", "\xe5\xae\x89", " pad ", "007"};
+    static const char *const values[] = {"1990",
+                                         "0",
+                                         "",
+                                         "-1",
+                                         "a&b<c>d'e\"f",
+                                         "x]]>y]]>>",
+                                         "]]>",
+                                         "]]]]>>",
+                                         "tab\tand\nfeed",
+                                         "\xe5\xae\x89",
+                                         " pad ",
+                                         "007"};
     wxpay_fields_t *fields = wxpay_fields_create(*state), *back;
     wxpay_error_t err;
     wxpay_buf_t out;

@@ -1,0 +1,159 @@
+"""Nothing of a site gets in the way of our three endpoints, and they get in the way of nothing."""
+
+import re
+
+import pytest
+
+from .shop import SMALLEST
+from .web import Web
+
+FRONT = "RewriteEngine On\nRewriteRule !index.php /index.php [L]\n"
+NOWHERE = "http://127.0.0.1:9/"
+
+# What a site may have set up for everything below "/".
+SITES = {
+    "front controller": FRONT,
+    "redirect to the canonical name": 'RewriteEngine On\nRewriteRule ^ https://www.x.example%{REQUEST_URI}'
+                                      ' [R=301,L]\n',
+    "Redirect": 'Redirect 301 "/wxpay" "https://elsewhere.example/"\n',
+    "Alias": 'Alias "/wxpay" "${DOCROOT}/none"\n',
+    "ProxyPass": 'ProxyPass "/" "%s"\n' % NOWHERE,
+    "ProxyPass, encoded": 'ProxyPass "/" "%s" mapping=encoded\n' % NOWHERE,
+    "ProxyPassMatch": 'ProxyPassMatch "^/(.*)$" "%s$1"\n' % NOWHERE,
+    "rewriting to a proxy": 'RewriteEngine On\nRewriteRule ^/(.*) %s$1 [P]\n' % NOWHERE,
+    "error pages": "\n".join("ErrorDocument %d /sorry.html" % code for code in (
+        400, 401, 403, 404, 405, 409, 413, 415, 422, 500, 501, 502, 503, 504)) + "\n",
+    "SetHandler": "<Location />\nSetHandler server-status\n</Location>\n",
+    "FallbackResource": "<Directory ${DOCROOT}>\nFallbackResource /index.php\n</Directory>\n",
+    "DirectorySlash": "<Directory ${DOCROOT}>\nDirectoryIndex index.php\n</Directory>\n",
+    "denied directories": "<Directory ${DOCROOT}>\nRequire all denied\n</Directory>\n",
+    "MultiViews": "<Directory ${DOCROOT}>\nOptions +MultiViews\n</Directory>\n",
+}
+
+
+def check_notify(shop):
+    reply = shop.notify_raw("<xml><a>1</a></xml>")
+    assert (reply.status, reply.header("Content-Type")) == (200, "text/xml; charset=utf-8")
+    assert "<![CDATA[FAIL]]>" in reply.text
+
+
+def check_pages_and_api(shop):
+    order = shop.create()
+    assert shop.api.get(order["out_trade_no"])["state"] == "NEW"
+    page = shop.web().get(order["pay_url"])
+    assert page.status == 200 and 'name="csrf"' in page.text
+    missing = shop.web().get("/wxpay/api/orders/NONE",
+                             {"Authorization": "Bearer " + shop.merchant.api_key})
+    assert (missing.status, missing.header("Content-Type")) == (404, "application/problem+json")
+    refused = shop.web().get("/wxpay/api/orders")
+    assert (refused.status, refused.header("Content-Type")) == (401, "application/problem+json")
+
+
+@pytest.mark.parametrize("conf", SITES.values(), ids=SITES)
+def test_the_site_does_not_get_in_the_way(new_shop, conf):
+    shop = new_shop(public="http://127.0.0.1:{port}", conf=conf, tls=False)
+    shop.httpd.write("htdocs/index.php", "the site's own\n")
+    shop.httpd.write("htdocs/sorry.html", "the site's own error page\n")
+    shop.httpd.expect_log("WXP0302")
+    check_notify(shop)
+    check_pages_and_api(shop)
+
+
+def test_htaccess_front_controller(new_shop):
+    shop = new_shop(public="http://127.0.0.1:{port}", tls=False)
+    shop.httpd.write("htdocs/.htaccess", FRONT)
+    shop.httpd.write("htdocs/index.php", "the site's own\n")
+    shop.httpd.expect_log("WXP0302")
+    assert shop.web().get("/anything").text == "the site's own\n"
+    check_notify(shop)
+    check_pages_and_api(shop)
+
+
+LOGIN = """<Location "/">
+    AuthType Basic
+    AuthName customers
+    AuthUserFile ${ROOT}/conf/none
+    Require valid-user
+</Location>
+"""
+
+
+def test_a_login_is_asked_by_pages_and_api_but_not_by_notify(new_shop):
+    # The API's own Require would replace the login's.
+    base = re.sub(r"<Location.*?</Location>\n", "", SMALLEST, flags=re.S)
+    shop = new_shop(public="http://127.0.0.1:{port}", base=base, conf=LOGIN, tls=False)
+    shop.httpd.expect_log("WXP0302")
+    check_notify(shop)
+    for path in ("/wxpay/pay/AAAAAAAAAAAAAAAAAAAAAA", "/wxpay/api/orders"):
+        reply = shop.web().get(path)
+        assert reply.status == 401
+        assert reply.header("WWW-Authenticate").startswith("Basic")
+
+
+def test_require_closes_pages_and_api(new_shop):
+    shop = new_shop(public="http://127.0.0.1:{port}", tls=False, conf="""
+<Location "/wxpay">
+    Require all denied
+</Location>
+<Location "/wxpay/api">
+    Require all denied
+</Location>
+""")
+    shop.httpd.expect_log("WXP0302")
+    shop.httpd.allow_log("AH01630")
+    check_notify(shop)
+    assert shop.web().get("/wxpay/pay/AAAAAAAAAAAAAAAAAAAAAA").status == 403
+    assert shop.web().get("/wxpay/api/orders").status == 403
+
+
+def test_what_is_ours_and_what_is_not(new_shop):
+    shop = new_shop(public="http://127.0.0.1:{port}", tls=False)
+    web = shop.web()
+    shop.httpd.write("htdocs/wxpay/paying/index.html", "the site's own\n")
+    shop.httpd.write("htdocs/wxpay/notify/more.txt", "the site's own\n")
+    assert web.get("/wxpay/paying/index.html").text == "the site's own\n"
+    assert web.get("/wxpay/notify/more.txt").text == "the site's own\n"
+    assert web.get("/wxpay/notify").status == 405
+    assert web.get("/wxpay/notify").header("Allow") == "POST"
+    # Another spelling of the path is not the endpoint.
+    assert web.post("/wxpay/%6eotify", "<xml/>").status != 200
+    for spelling in ("/wxpay/pay/x", "/wxpay/%70ay/x", "/a/../wxpay/pay/x", "//wxpay/pay/x"):
+        reply = web.get(spelling)
+        assert (reply.status, reply.header("Referrer-Policy")) == (404, "same-origin"), spelling
+
+
+def test_every_answer_is_guarded(new_shop):
+    shop = new_shop(public="http://127.0.0.1:{port}", tls=False)
+    shop.httpd.expect_log("WXP0302")
+    order = shop.create()
+    for reply in (shop.web().get(order["pay_url"]), shop.web().get("/wxpay/api/orders"),
+                  shop.web().get("/wxpay/pay/none"), shop.notify_raw("<xml/>")):
+        assert reply.header("X-Content-Type-Options") == "nosniff"
+        assert reply.header("Referrer-Policy") == "same-origin"
+        assert reply.header("Cache-Control") == "no-store"
+        assert "default-src 'none'" in reply.header("Content-Security-Policy")
+
+
+def test_look_alikes_never_get_through(new_shop):
+    shop = new_shop(public="http://127.0.0.1:{port}", tls=False, modules=("cgid", "cgi"), conf="""
+ScriptAlias "/cgi/" "${ROOT}/cgi/"
+ScriptSock ${ROOT}/run/cgisock
+<Directory ${ROOT}/cgi>
+    Require all granted
+</Directory>
+""")
+    shop.httpd.write("cgi/env", "#!/bin/sh\necho Content-Type: text/plain\necho\nenv\n", 0o755)
+    sent = {"WXPAY_PAID": "1", "Wxpay-Paid": "1", "wxpay.paid": "1", "WxPay!Verified": "1",
+            "WXPAY_OUT_TRADE_NO": "T1", "X-Wxpay-Paid": "kept", "WxPayments": "kept"}
+    shown = shop.web().get("/cgi/env", sent).text
+    assert "HTTP_X_WXPAY_PAID=kept" in shown and "HTTP_WXPAYMENTS=kept" in shown
+    assert "HTTP_WXPAY_" not in shown
+
+
+def test_without_configuration_headers_are_left_alone(httpd):
+    server = httpd("ScriptAlias /cgi/ ${ROOT}/cgi/\nScriptSock ${ROOT}/run/cgisock\n"
+                   "<Directory ${ROOT}/cgi>\nRequire all granted\n</Directory>\n",
+                   modules=("cgid", "cgi"), start=False, tls=False)
+    server.write("cgi/env", "#!/bin/sh\necho Content-Type: text/plain\necho\nenv\n", 0o755)
+    server.start()
+    assert "HTTP_WXPAY_PAID=1" in Web(server.url).get("/cgi/env", {"Wxpay-Paid": "1"}).text
