@@ -60,7 +60,7 @@ $(BUILD)/mod_wxpay.o: mod_wxpay.c Makefile
 # Page style and script stay files of their own; each line becomes one C string.
 $(BUILD)/gen/page_%.h: src/core/page.%
 	@mkdir -p $(@D)
-	sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^[ \t]*//' -e '/^$$/d' -e 's/.*/"&\\n"/' $< > $@
+	sed -e '/^[ \t]*\/[\/*]/d' -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^[ \t]*//' -e '/^$$/d' -e 's/.*/"&\\n"/' $< > $@
 
 # ---- tests ----
 

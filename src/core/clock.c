@@ -63,9 +63,9 @@ static int to_time(int year, int month, int day, const char *hour, const char *m
     exp.tm_min = number(minute, 2);
     exp.tm_sec = number(second, 2);
     exp.tm_gmtoff = offset;
-    if (year < FIRST_YEAR || year > LAST_YEAR || month < 1 || month > 12 || day < 1
-        || day > days_in_month(year, month) || exp.tm_hour > 23 || exp.tm_min > 59
-        || exp.tm_sec > 59) {
+    if (year < FIRST_YEAR || year > LAST_YEAR || month < 1 || month > 12 || day < 1 ||
+        day > days_in_month(year, month) || exp.tm_hour > 23 || exp.tm_min > 59 ||
+        exp.tm_sec > 59) {
         return 0;
     }
     return apr_time_exp_gmt_get(t, &exp) == APR_SUCCESS;
@@ -83,9 +83,9 @@ void wxpay_clock_beijing(apr_time_t t, char out[WXPAY_BEIJING_SIZE])
 wxpay_rc_e wxpay_clock_parse_beijing(const char *text, apr_size_t len, apr_time_t *t,
                                      wxpay_error_t *err)
 {
-    if (len != 14 || !has_shape(text, len, digits14)
-        || !to_time(number(text, 4), number(text + 4, 2), number(text + 6, 2), text + 8,
-                    text + 10, text + 12, BEIJING_OFFSET, t)) {
+    if (len != 14 || !has_shape(text, len, digits14) ||
+        !to_time(number(text, 4), number(text + 4, 2), number(text + 6, 2), text + 8, text + 10,
+                 text + 12, BEIJING_OFFSET, t)) {
         return wxpay_error_set(err, WXPAY_EINPUT, "time",
                                "a time must be yyyyMMddHHmmss (Beijing time) and exist");
     }
@@ -116,8 +116,8 @@ static int parse_zone(const char *text, apr_size_t len, int *offset)
     if (len == 1) {
         return text[0] == 'Z' || text[0] == 'z';
     }
-    if (len != 6 || (text[0] != '+' && text[0] != '-') || !has_shape(text + 1, 5, "dd:dd")
-        || number(text + 1, 2) > 23 || number(text + 4, 2) > 59) {
+    if (len != 6 || (text[0] != '+' && text[0] != '-') || !has_shape(text + 1, 5, "dd:dd") ||
+        number(text + 1, 2) > 23 || number(text + 4, 2) > 59) {
         return 0;
     }
     *offset = (number(text + 1, 2) * 60 + number(text + 4, 2)) * 60;
@@ -132,9 +132,9 @@ wxpay_rc_e wxpay_clock_parse_rfc3339(const char *text, apr_size_t len, apr_time_
 {
     int offset;
 
-    if (!has_shape(text, len, rfc3339) || !parse_zone(text + 19, len - 19, &offset)
-        || !to_time(number(text, 4), number(text + 5, 2), number(text + 8, 2), text + 11,
-                    text + 14, text + 17, offset, t)) {
+    if (!has_shape(text, len, rfc3339) || !parse_zone(text + 19, len - 19, &offset) ||
+        !to_time(number(text, 4), number(text + 5, 2), number(text + 8, 2), text + 11, text + 14,
+                 text + 17, offset, t)) {
         return wxpay_error_set(err, WXPAY_EINPUT, "time",
                                "a time must be written like 2026-11-24T03:05:00Z and exist");
     }

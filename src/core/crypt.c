@@ -104,8 +104,7 @@ wxpay_rc_e wxpay_crypt_hkdf_sha256(const void *key, apr_size_t key_len, const ch
 
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0);
     params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)key, key_len);
-    params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info,
-                                                  strlen(info));
+    params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, strlen(info));
     params[3] = OSSL_PARAM_construct_end();
     ok = ctx && EVP_KDF_derive(ctx, out, out_len, params) > 0;
     EVP_KDF_CTX_free(ctx);

@@ -48,9 +48,9 @@ wxpay_rc_e wxpay_crypt_aes256_ecb_decrypt(apr_pool_t *pool, const unsigned char 
     }
     plain = apr_palloc(pool, len + AES_BLOCK + 1);
     ctx = EVP_CIPHER_CTX_new();
-    ok = ctx && cipher && EVP_DecryptInit_ex2(ctx, cipher, key, NULL, NULL)
-         && EVP_CIPHER_CTX_set_padding(ctx, 0)
-         && EVP_DecryptUpdate(ctx, plain, &done, data, (int)len) && (apr_size_t)done == len;
+    ok = ctx && cipher && EVP_DecryptInit_ex2(ctx, cipher, key, NULL, NULL) &&
+         EVP_CIPHER_CTX_set_padding(ctx, 0) &&
+         EVP_DecryptUpdate(ctx, plain, &done, data, (int)len) && (apr_size_t)done == len;
     EVP_CIPHER_CTX_free(ctx);
     if (!ok) {
         return wxpay_error_set(err, WXPAY_EINTERNAL, "decrypt", "OpenSSL refuses AES-256-ECB");
@@ -106,8 +106,7 @@ wxpay_rc_e wxpay_crypt_base64_decode(apr_pool_t *pool, const char *text, apr_siz
         }
     }
     /* The last group is full or padded, and the bits that padding cuts off are 0. */
-    if ((digits + pads) % 4 != 0 || pads > 2
-        || (pads && (bits & (pads == 1 ? 0x3u : 0xfu)) != 0)) {
+    if ((digits + pads) % 4 != 0 || pads > 2 || (pads && (bits & (pads == 1 ? 0x3u : 0xfu)) != 0)) {
         return wxpay_error_set(err, WXPAY_EPARSE, "base64", "not whole base64");
     }
     *at = '\0';

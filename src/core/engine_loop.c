@@ -2,6 +2,7 @@
 #include "engine_int.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -34,7 +35,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *k
     }
     event.data.fd = fd;
     event.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-    epoll_ctl(engine->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    if (epoll_ctl(engine->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event)) { fprintf(stderr,"EPOLL %d known %p errno %d\n", fd, known, errno);
+    }
     curl_multi_assign(engine->multi, fd, engine);
     return 0;
 }

@@ -23,7 +23,7 @@ typedef enum wxpay_rc_e {
     WXPAY_EINTERNAL  /* a library refused to work (memory, OpenSSL) */
 } wxpay_rc_e;
 
-#define WXPAY_ERR_RETRY     0x01u /* the same call may succeed later */
+#define WXPAY_ERR_RETRY 0x01u     /* the same call may succeed later */
 #define WXPAY_ERR_AMBIGUOUS 0x02u /* the other side may have acted: query, never assume failure */
 
 typedef struct wxpay_error_t {

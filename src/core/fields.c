@@ -61,8 +61,8 @@ static wxpay_rc_e check(const wxpay_fields_t *fields, const char *name, apr_size
     else if (fields->count >= WXPAY_FIELDS_MAX) {
         why = "too many fields";
     }
-    else if (name_len > WXPAY_FIELDS_MAX_BYTES || value_len > WXPAY_FIELDS_MAX_BYTES
-             || fields->bytes + name_len + value_len > WXPAY_FIELDS_MAX_BYTES) {
+    else if (name_len > WXPAY_FIELDS_MAX_BYTES || value_len > WXPAY_FIELDS_MAX_BYTES ||
+             fields->bytes + name_len + value_len > WXPAY_FIELDS_MAX_BYTES) {
         why = "too many bytes";
     }
     else {
@@ -72,8 +72,8 @@ static wxpay_rc_e check(const wxpay_fields_t *fields, const char *name, apr_size
     return wxpay_error_named(err, WXPAY_EPARSE, STEP, shown, "%s", why);
 }
 
-static void append(wxpay_fields_t *fields, const char *name, apr_size_t name_len,
-                   const char *value, apr_size_t value_len)
+static void append(wxpay_fields_t *fields, const char *name, apr_size_t name_len, const char *value,
+                   apr_size_t value_len)
 {
     wxpay_field_t *field;
 
@@ -139,8 +139,7 @@ static int sorts_before(const wxpay_field_t *a, const wxpay_field_t *b)
     return order ? order < 0 : a->name_len < b->name_len;
 }
 
-int wxpay_fields_signed(const wxpay_fields_t *fields,
-                        const wxpay_field_t *sorted[WXPAY_FIELDS_MAX])
+int wxpay_fields_signed(const wxpay_fields_t *fields, const wxpay_field_t *sorted[WXPAY_FIELDS_MAX])
 {
     const wxpay_field_t *field;
     int i, at, count = 0;

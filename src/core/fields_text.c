@@ -7,6 +7,7 @@
 
 /* Every field of unifiedorder, orderquery, closeorder, refund, refundquery and the notifications
  * (protocol dossier, sections 4-11 and appendix A). Numbered ones without their numbers. */
+/* clang-format off */
 static const char *const v2_names[] = {
     "appid", "attach", "bank_type", "body", "cash_fee", "cash_fee_type", "cash_refund_fee",
     "cash_refund_fee_type", "code_url", "consume_fee", "coupon_count", "coupon_fee", "coupon_id",
@@ -23,6 +24,7 @@ static const char *const v2_names[] = {
     "success_time", "time_end", "time_expire", "time_start", "total_fee", "total_refund_count",
     "trade_state", "trade_state_desc", "trade_type", "transaction_id", "user_creid",
     "user_truename", "user_type", "version"};
+/* clang-format on */
 
 static const char *known_name(const char *name, apr_size_t len)
 {
@@ -116,12 +118,26 @@ static apr_size_t sequence(const unsigned char *s, apr_size_t left)
     return len;
 }
 
+/* Eight bytes that are all ASCII: most of what passes here. */
+static int is_ascii8(const unsigned char *s)
+{
+    apr_uint64_t word;
+
+    memcpy(&word, s, sizeof(word));
+    return (word & APR_UINT64_C(0x8080808080808080)) == 0;
+}
+
 int wxpay_fields_utf8(const char *text, apr_size_t len, int max_seq)
 {
     const unsigned char *s = (const unsigned char *)text;
     apr_size_t step;
 
     while (len > 0) {
+        if (len >= 8 && is_ascii8(s)) {
+            s += 8;
+            len -= 8;
+            continue;
+        }
         step = sequence(s, len);
         if (step == 0 || step > (apr_size_t)max_seq) {
             return 0;

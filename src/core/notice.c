@@ -22,8 +22,8 @@ static const char *value_of(const wxpay_fields_t *fields, const char *name)
     return value && *value ? value : NULL;
 }
 
-static wxpay_rc_e require_same(const wxpay_fields_t *fields, const char *name,
-                               const char *expected, wxpay_error_t *err)
+static wxpay_rc_e require_same(const wxpay_fields_t *fields, const char *name, const char *expected,
+                               wxpay_error_t *err)
 {
     const char *value = value_of(fields, name);
 
@@ -108,8 +108,8 @@ static wxpay_rc_e read_time_end(wxpay_notice_t *notice, int required, wxpay_erro
     if (!text && !required) {
         return WXPAY_OK;
     }
-    if (!text || wxpay_clock_parse_beijing(text, strlen(text), &notice->time_end, NULL)
-                     != WXPAY_OK) {
+    if (!text ||
+        wxpay_clock_parse_beijing(text, strlen(text), &notice->time_end, NULL) != WXPAY_OK) {
         return wxpay_error_named(err, WXPAY_EPARSE, STEP, "time_end", "is missing or no time");
     }
     return WXPAY_OK;
@@ -239,8 +239,8 @@ static wxpay_rc_e read_refund_members(wxpay_notice_t *notice, wxpay_error_t *err
     wxpay_rc_e rc = require_numbers(notice, err);
 
     if (rc == WXPAY_OK) {
-        rc = require_number(fields, "out_refund_no", REFUND_NUMBER_MAX, &notice->out_refund_no,
-                            err);
+        rc =
+            require_number(fields, "out_refund_no", REFUND_NUMBER_MAX, &notice->out_refund_no, err);
     }
     if (rc == WXPAY_OK) {
         rc = require_number(fields, "refund_id", NUMBER_MAX, &notice->refund_id, err);

@@ -29,9 +29,9 @@ typedef struct wxpay_notice_t {
     apr_int64_t total_fee; /* fen */
     const char *fee_type;  /* never NULL: absent means "CNY" */
     const char *trade_type;
-    const char *openid; /* sub_openid where openid is absent */
-    const char *attach; /* NULL when absent or empty */
-    apr_time_t time_end; /* 0 when absent (NOTPAID) */
+    const char *openid;   /* sub_openid where openid is absent */
+    const char *attach;   /* NULL when absent or empty */
+    apr_time_t time_end;  /* 0 when absent (NOTPAID) */
     const char *err_code; /* NOTPAID */
     /* refunds */
     const char *out_refund_no;
@@ -47,8 +47,8 @@ typedef struct wxpay_notice_t {
  * return_code/result_code present and spelt SUCCESS/FAIL, then appid, mch_id, sub_appid, sub_mch_id
  * against the account (absent = not configured), then required members and digits, then values that
  * could be re-cut. Strings live in pool; raw points at body (not copied). A refund's outer document
- * is unsigned: of it only return_code, appid, mch_id and sub_* are compared, and none of it is kept.
- * Errors: WXPAY_EPARSE, WXPAY_ESIGN, WXPAY_EMISMATCH (all of them mean: refused). */
+ * is unsigned: of it only return_code, appid, mch_id and sub_* are compared, and none of it is
+ * kept. Errors: WXPAY_EPARSE, WXPAY_ESIGN, WXPAY_EMISMATCH (all of them mean: refused). */
 wxpay_rc_e wxpay_notice_read(wxpay_xml_t *xml, const wxpay_account_t *account, const char *body,
                              apr_size_t len, apr_pool_t *pool, wxpay_notice_t **notice,
                              wxpay_error_t *err);

@@ -3,8 +3,9 @@
 document.documentElement.classList.add('js');
 document.addEventListener('DOMContentLoaded', () => {
   const words = document.body.dataset;
-  const live = document.getElementById('live');
-  const lost = document.getElementById('lost');
+  const byId = (id) => document.getElementById(id);
+  const live = byId('live');
+  const lost = byId('lost');
   // ms between two looks; a page that is not here is final
   const pauses = {ready: 1000, preparing: 1000, payable: 2000, blocked: 5000, expired: 15000,
     closed: 15000, checking: 10000, down: 5000, in_wechat: 3000, store_down: 5000};
@@ -12,6 +13,7 @@ document.addEventListener('DOMContentLoaded', () => {
   let busy = false, tapped = false, fails = 0, opens = 0, openAt = 0;
 
   const say = (text) => { live.textContent = text; };
+  const part = (selector) => main.querySelector(selector);
   const clock = () => Date.now() + skew;
 
   const ask = (path, type, more) =>
@@ -32,9 +34,9 @@ document.addEventListener('DOMContentLoaded', () => {
       main.replaceWith(fresh);
       document.title = doc.title;
       adopt(fresh);
-      const head = main.querySelector('h1');
+      const head = part('h1');
       if (focus) {
-        (focus.id && document.getElementById(focus.id) || head).focus();
+        (focus.id && byId(focus.id) || head).focus();
       }
       if (turned) {
         say(head.textContent);
@@ -74,7 +76,7 @@ document.addEventListener('DOMContentLoaded', () => {
   }
 
   function step() {
-    const form = main.querySelector('form');
+    const form = part('form');
     clearTimeout(timer);
     if (busy || !pauses[main.dataset.page]) {
       return;
@@ -87,7 +89,7 @@ document.addEventListener('DOMContentLoaded', () => {
     }, () => {
       fails += 1;
     }).then(() => {
-      const button = main.querySelector('form button');
+      const button = part('form button');
       busy = false;
       lost.hidden = fails < 2;
       main.classList.toggle('stuck', opens > 1 || fails > 0);
@@ -118,7 +120,7 @@ document.addEventListener('DOMContentLoaded', () => {
   }
 
   function tick() {
-    const line = main.querySelector('.clock');
+    const line = part('.clock');
     if (!line) {
       left = null;
       return;
@@ -220,10 +222,10 @@ document.addEventListener('DOMContentLoaded', () => {
     self = main.dataset.self || self || location.pathname;
     skew = Number(main.dataset.now) - Date.now();
     left = null;
-    const number = main.querySelector('[data-clip]');
-    const share = main.querySelector('[data-clip-link]');
-    const form = main.querySelector('form');
-    const back = main.querySelector('#back');
+    const number = part('[data-clip]');
+    const share = part('[data-clip-link]');
+    const form = part('form');
+    const back = part('#back');
     if (number) {
       addCopy(number.parentNode, 'copy', words.copy, number.textContent)
         .setAttribute('aria-label', words.copy + ' ' + number.textContent);

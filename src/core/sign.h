@@ -9,10 +9,7 @@
 #include "fields.h"
 #include "secret.h"
 
-typedef enum wxpay_sign_e {
-    WXPAY_SIGN_MD5 = 1,
-    WXPAY_SIGN_HMAC_SHA256 = 2
-} wxpay_sign_e;
+typedef enum wxpay_sign_e { WXPAY_SIGN_MD5 = 1, WXPAY_SIGN_HMAC_SHA256 = 2 } wxpay_sign_e;
 
 #define WXPAY_SIGN_SIZE 65 /* 64 hex digits and a NUL */
 

@@ -14,8 +14,8 @@ wxpay_job_t *wxpay_job_create(void)
     apr_pool_t *pool = NULL;
     wxpay_job_t *job;
 
-    /* An allocator of its own: a child of some shared pool would take that pool's lock twice per job,
-     * and could not be destroyed on another thread. */
+    /* An allocator of its own: a child of some shared pool would take that pool's lock twice per
+     * job, and could not be destroyed on another thread. */
     if (apr_pool_create_unmanaged_ex(&pool, NULL, NULL) != APR_SUCCESS) {
         abort();
     }

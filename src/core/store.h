@@ -3,8 +3,8 @@
  * A change is a function (the work) that runs inside a write transaction, with a savepoint of its
  * own: if it fails, only its own statements are undone. A driver may group the work of many callers
  * into one commit; a caller is told OK only after that commit is durable.
- * Statements are portable SQL: INSERT, and UPDATE ... WHERE state = ... with the affected-row count.
- * Source: design 3.6.
+ * Statements are portable SQL: INSERT, and UPDATE ... WHERE state = ... with the affected-row
+ * count. Source: design 3.6.
  */
 #ifndef WXPAY_STORE_H
 #define WXPAY_STORE_H
@@ -14,7 +14,8 @@
 #include "error.h"
 
 typedef struct wxpay_store_t wxpay_store_t;
-typedef struct wxpay_tx_t wxpay_tx_t; /* a transaction or read snapshot; valid inside the work only */
+typedef struct wxpay_tx_t
+    wxpay_tx_t; /* a transaction or read snapshot; valid inside the work only */
 
 typedef enum wxpay_value_e {
     WXPAY_VALUE_NULL,
@@ -42,12 +43,11 @@ wxpay_rc_e wxpay_tx_exec(wxpay_tx_t *tx, const char *sql, const wxpay_value_t *p
 wxpay_rc_e wxpay_tx_query(wxpay_tx_t *tx, const char *sql, const wxpay_value_t *params, int count,
                           wxpay_row_fn *row, void *baton, wxpay_error_t *err);
 
-/* The work. Any code but WXPAY_OK rolls back what it did. It may run on another thread, touches only
- * memory of its job (or const memory that outlives it), and never blocks on anything else. It may be
- * run again from the start when its whole group had to be rolled back: it must not keep results of
- * a first run. */
-typedef wxpay_rc_e wxpay_work_fn(wxpay_tx_t *tx, void *baton, apr_pool_t *pool,
-                                 wxpay_error_t *err);
+/* The work. Any code but WXPAY_OK rolls back what it did. It may run on another thread, touches
+ * only memory of its job (or const memory that outlives it), and never blocks on anything else. It
+ * may be run again from the start when its whole group had to be rolled back: it must not keep
+ * results of a first run. */
+typedef wxpay_rc_e wxpay_work_fn(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_error_t *err);
 
 typedef struct wxpay_job_t wxpay_job_t;
 /* After commit or failure, on the writer's thread (or the caller's, inline). It may submit further
@@ -68,8 +68,9 @@ void wxpay_job_release(wxpay_job_t *job);
 wxpay_rc_e wxpay_store_commit(wxpay_store_t *store, wxpay_job_t *job, wxpay_work_fn *work,
                               void *baton, apr_interval_time_t wait, wxpay_error_t *err);
 /* Do it and call done; never waits when the driver has a writer thread. The job's creator may
- * release it at once (done still runs with the job alive). Inline drivers have called done, whatever
- * came of it, before this returns WXPAY_OK. Errors (done is not called): WXPAY_EBUSY, WXPAY_ESTORE. */
+ * release it at once (done still runs with the job alive). Inline drivers have called done,
+ * whatever came of it, before this returns WXPAY_OK. Errors (done is not called): WXPAY_EBUSY,
+ * WXPAY_ESTORE. */
 wxpay_rc_e wxpay_store_submit(wxpay_store_t *store, wxpay_job_t *job, wxpay_work_fn *work,
                               wxpay_job_done_fn *done, void *baton, wxpay_error_t *err);
 /* Read in one snapshot, on the caller's thread. Writing inside is an error. */

@@ -1,5 +1,5 @@
-/* store_schema.c - the tables. All times are microseconds since 1970 UTC, amounts fen, flags 0 or 1;
- * states and types stand by name, so that a person with a SQL shell can read them. */
+/* store_schema.c - the tables. All times are microseconds since 1970 UTC, amounts fen, flags 0 or
+ * 1; states and types stand by name, so that a person with a SQL shell can read them. */
 #include "store_schema.h"
 
 #include <stddef.h>
@@ -139,11 +139,9 @@ static const char *const from_nothing[] = {
     "CREATE INDEX refunds_by_order ON refunds (mch_id, out_trade_no)",
     "CREATE INDEX refunds_by_due ON refunds (state, next_at)",
 
-    "INSERT INTO wxpay_meta (name, value) VALUES ('schema_version', '1')",
-    NULL
-};
+    "INSERT INTO wxpay_meta (name, value) VALUES ('schema_version', '1')", NULL};
 
-static const char *const *const steps[WXPAY_SCHEMA_VERSION] = { from_nothing };
+static const char *const *const steps[WXPAY_SCHEMA_VERSION] = {from_nothing};
 
 const char *const *wxpay_schema_step(int from)
 {

@@ -71,7 +71,7 @@ wxpay_rc_e wxpay_sqlite_begin(wxpay_sqlite_t *sq, apr_time_t give_up, wxpay_erro
 static wxpay_rc_e run_task(wxpay_sqlite_t *sq, wxpay_sqlite_task_t *task, int alone,
                            wxpay_error_t *err)
 {
-    wxpay_tx_t tx = { &sq->store, sq->writer, 1 };
+    wxpay_tx_t tx = {&sq->store, sq->writer, 1};
     int xrc = alone ? SQLITE_OK : wxpay_sqlite_control(sq->writer, SQL_JOB);
 
     if (xrc != SQLITE_OK) {
@@ -80,7 +80,8 @@ static wxpay_rc_e run_task(wxpay_sqlite_t *sq, wxpay_sqlite_task_t *task, int al
     task->rc = task->work(&tx, task->baton, wxpay_job_pool(task->job), &task->err);
     if (sqlite3_get_autocommit(sq->writer->db)) {
         if (task->rc == WXPAY_OK || !task->err.code) {
-            wxpay_error_set(&task->err, WXPAY_ESTORE, "store", "the transaction was ended by SQLite");
+            wxpay_error_set(&task->err, WXPAY_ESTORE, "store",
+                            "the transaction was ended by SQLite");
         }
         *err = task->err;
         return err->code;
@@ -133,7 +134,7 @@ void wxpay_sqlite_apply(wxpay_sqlite_t *sq, wxpay_sqlite_task_t *tasks)
         rc = finish(sq, kept > 0, &err);
     }
     if (rc != WXPAY_OK) {
-        /* Also those that failed by themselves: what they saw (a neighbour's row) never happened. */
+        /* Also those that failed by themselves: the neighbour's row they met never happened. */
         for (task = tasks; task; task = task->next) {
             task->rc = rc;
             task->err = err;
@@ -277,7 +278,7 @@ static wxpay_rc_e read_snapshot(wxpay_store_t *store, wxpay_work_fn *work, void 
 {
     wxpay_sqlite_t *sq = store->impl;
     wxpay_sqlite_conn_t *conn = borrow(sq);
-    wxpay_tx_t tx = { store, NULL, 0 };
+    wxpay_tx_t tx = {store, NULL, 0};
     wxpay_error_t own;
     wxpay_rc_e rc;
     int xrc;
@@ -330,13 +331,20 @@ static void stats(wxpay_store_t *store, wxpay_store_stats_t *out)
     out->failures = atomic_load(&sq->failures);
 }
 
-static const wxpay_store_driver_t inline_driver = {
-    wxpay_sqlite_exec, wxpay_sqlite_query, inline_commit, inline_submit, read_snapshot, stop, stats
-};
-static const wxpay_store_driver_t threaded_driver = {
-    wxpay_sqlite_exec, wxpay_sqlite_query, wxpay_sqlite_writer_commit, wxpay_sqlite_writer_submit,
-    read_snapshot, stop, stats
-};
+static const wxpay_store_driver_t inline_driver = {wxpay_sqlite_exec,
+                                                   wxpay_sqlite_query,
+                                                   inline_commit,
+                                                   inline_submit,
+                                                   read_snapshot,
+                                                   stop,
+                                                   stats};
+static const wxpay_store_driver_t threaded_driver = {wxpay_sqlite_exec,
+                                                     wxpay_sqlite_query,
+                                                     wxpay_sqlite_writer_commit,
+                                                     wxpay_sqlite_writer_submit,
+                                                     read_snapshot,
+                                                     stop,
+                                                     stats};
 
 /* The pool goes: end the thread, and if that takes too long, leave it the memory it works in. */
 static apr_status_t on_pool_end(void *baton)
@@ -352,12 +360,12 @@ static apr_status_t on_pool_end(void *baton)
 
 static int init_locks(wxpay_sqlite_t *sq)
 {
-    return pthread_mutex_init(&sq->write_lock, NULL) || pthread_mutex_init(&sq->read_lock, NULL)
-           || pthread_mutex_init(&sq->queue_lock, NULL)
-           || pthread_mutex_init(&sq->trouble_lock, NULL) || pthread_condattr_init(&sq->monotonic)
-           || pthread_condattr_setclock(&sq->monotonic, CLOCK_MONOTONIC)
-           || pthread_cond_init(&sq->work_waits, &sq->monotonic)
-           || pthread_cond_init(&sq->thread_ended, &sq->monotonic);
+    return pthread_mutex_init(&sq->write_lock, NULL) || pthread_mutex_init(&sq->read_lock, NULL) ||
+           pthread_mutex_init(&sq->queue_lock, NULL) ||
+           pthread_mutex_init(&sq->trouble_lock, NULL) || pthread_condattr_init(&sq->monotonic) ||
+           pthread_condattr_setclock(&sq->monotonic, CLOCK_MONOTONIC) ||
+           pthread_cond_init(&sq->work_waits, &sq->monotonic) ||
+           pthread_cond_init(&sq->thread_ended, &sq->monotonic);
 }
 
 wxpay_rc_e wxpay_store_sqlite_create(apr_pool_t *pool, const wxpay_sqlite_options_t *options,

@@ -33,16 +33,21 @@ static wxpay_rc_e unusable(wxpay_sqlite_conn_t *conn, int xrc, const char *step,
     case SQLITE_PERM:
         return wxpay_error_set(err, WXPAY_ESTORE, step,
                                "cannot open %s or its -wal and -shm files: the server's user must "
-                               "be able to read and write them and their directory", path);
+                               "be able to read and write them and their directory",
+                               path);
     case SQLITE_READONLY:
-        return wxpay_error_set(err, WXPAY_ESTORE, step,
-                               "%s cannot be written: read-only filesystem, or owner or mode of the "
-                               "file or its directory changed", path);
+        return wxpay_error_set(
+            err, WXPAY_ESTORE, step,
+            "%s cannot be written: read-only filesystem, or owner or mode of the "
+            "file or its directory changed",
+            path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return wxpay_error_set(err, WXPAY_ESTORE, step,
-                               "%s is damaged or not a database (%s): stop httpd and restore it from "
-                               "a backup", path, sqlite3_errstr(xrc));
+        return wxpay_error_set(
+            err, WXPAY_ESTORE, step,
+            "%s is damaged or not a database (%s): stop httpd and restore it from "
+            "a backup",
+            path, sqlite3_errstr(xrc));
     default:
         return wxpay_error_set(err, WXPAY_EINTERNAL, step, "SQLite: %s (code %d)",
                                sqlite3_errstr(xrc), xrc);
@@ -74,9 +79,9 @@ wxpay_rc_e wxpay_sqlite_fail(wxpay_sqlite_conn_t *conn, int xrc, const char *ste
                              conn->owner->opt.path);
         break;
     case SQLITE_FULL:
-        rc = wxpay_error_set(err, WXPAY_ESTORE, step,
-                             "disk full: free space on the filesystem of %s",
-                             conn->owner->opt.path);
+        rc =
+            wxpay_error_set(err, WXPAY_ESTORE, step,
+                            "disk full: free space on the filesystem of %s", conn->owner->opt.path);
         break;
     default:
         return unusable(conn, xrc, step, err);

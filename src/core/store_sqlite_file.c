@@ -15,7 +15,9 @@
 #include "store_schema.h"
 
 #define STEP "open store"
-#define PAUSE_NS 1000000 /* between two looks at a lock: SQLite's own waits grow to 100 ms and starve */
+/* Between two looks at a lock. SQLite's own waits grow to 100 ms and starve; shorter ones only burn
+ * what the lock's holder needs. */
+#define PAUSE_NS 1000000
 
 static const char settings[] =
     "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON;"
@@ -28,7 +30,8 @@ static wxpay_rc_e gone(wxpay_sqlite_t *sq, wxpay_error_t *err)
 {
     return wxpay_error_set(err, WXPAY_ESTORE, STEP,
                            "the database %s was removed or emptied while in use: put it back; or, "
-                           "to begin with an empty one, restart httpd", sq->opt.path);
+                           "to begin with an empty one, restart httpd",
+                           sq->opt.path);
 }
 
 static wxpay_rc_e errno_trouble(wxpay_sqlite_t *sq, const char *what, int code, wxpay_error_t *err)
@@ -43,15 +46,15 @@ static wxpay_rc_e newer(wxpay_sqlite_t *sq, int version, wxpay_error_t *err)
 {
     return wxpay_error_set(err, WXPAY_ESTORE, STEP,
                            "%s has schema version %d, this module knows %d: it was used by a newer "
-                           "mod_wxpay; install that again, or restore a backup", sq->opt.path,
-                           version, WXPAY_SCHEMA_VERSION);
+                           "mod_wxpay; install that again, or restore a backup",
+                           sq->opt.path, version, WXPAY_SCHEMA_VERSION);
 }
 
 static wxpay_rc_e foreign(wxpay_sqlite_t *sq, wxpay_error_t *err)
 {
-    return wxpay_error_set(err, WXPAY_ESTORE, STEP,
-                           "%s is a database of some other program: name another file in WxPayStore",
-                           sq->opt.path);
+    return wxpay_error_set(
+        err, WXPAY_ESTORE, STEP,
+        "%s is a database of some other program: name another file in WxPayStore", sq->opt.path);
 }
 
 static volatile apr_uint32_t *seen(wxpay_sqlite_t *sq)
@@ -79,7 +82,7 @@ static wxpay_rc_e make_file(wxpay_sqlite_t *sq, const char *path, wxpay_error_t 
 }
 
 /* The path with its directory resolved: SQLITE_OPEN_NOFOLLOW refuses a link anywhere in a path, and
- * directories may well be reached through links (/var on another disk); the file itself must not. */
+ * directories may well be reached through links (/var on another disk); the file itself never. */
 static wxpay_rc_e resolve(wxpay_sqlite_t *sq, char path[PATH_MAX], wxpay_error_t *err)
 {
     const char *slash = strrchr(sq->opt.path, '/');
@@ -97,8 +100,8 @@ static wxpay_rc_e resolve(wxpay_sqlite_t *sq, char path[PATH_MAX], wxpay_error_t
     if (!realpath(dir, real)) {
         return errno_trouble(sq, "find the directory of", errno, err);
     }
-    if (apr_snprintf(path, PATH_MAX, "%s/%s", real, slash ? slash + 1 : sq->opt.path)
-        >= PATH_MAX - 1) {
+    if (apr_snprintf(path, PATH_MAX, "%s/%s", real, slash ? slash + 1 : sq->opt.path) >=
+        PATH_MAX - 1) {
         return errno_trouble(sq, "open", ENAMETOOLONG, err);
     }
     return WXPAY_OK;
@@ -168,9 +171,11 @@ static int read_number(wxpay_sqlite_conn_t *conn, const char *sql, int absent, i
  * another process may have made them. */
 static int read_version(wxpay_sqlite_conn_t *conn, int *version)
 {
-    int rc = read_number(conn, "SELECT CASE WHEN count(*) = 0 THEN 0"
-                               " WHEN sum(name = 'wxpay_meta') = 1 THEN 1 ELSE -1 END"
-                               " FROM sqlite_master", 0, version);
+    int rc = read_number(conn,
+                         "SELECT CASE WHEN count(*) = 0 THEN 0"
+                         " WHEN sum(name = 'wxpay_meta') = 1 THEN 1 ELSE -1 END"
+                         " FROM sqlite_master",
+                         0, version);
 
     if (rc == SQLITE_OK && *version == 1) {
         rc = read_number(conn, "SELECT value FROM wxpay_meta WHERE name = 'schema_version'", -1,
@@ -246,7 +251,7 @@ static wxpay_rc_e check_schema(wxpay_sqlite_conn_t *conn, int *version, wxpay_er
 
 static void pause_a_little(void)
 {
-    const struct timespec ts = { 0, PAUSE_NS };
+    const struct timespec ts = {0, PAUSE_NS};
 
     nanosleep(&ts, NULL);
 }
@@ -270,8 +275,8 @@ static int is_wal(void *baton, int columns, char **values, char **names)
     return 0;
 }
 
-/* SQLite does not ask the busy handler while it changes the mode, so ask it ourselves: two processes
- * may meet here at the first start. */
+/* SQLite does not ask the busy handler while it changes the mode, so ask it ourselves: two
+ * processes may meet here at the first start. */
 static wxpay_rc_e enter_wal(wxpay_sqlite_conn_t *conn, wxpay_error_t *err)
 {
     int wal = 0;
@@ -284,9 +289,11 @@ static wxpay_rc_e enter_wal(wxpay_sqlite_conn_t *conn, wxpay_error_t *err)
         return wxpay_sqlite_fail(conn, xrc, STEP, err);
     }
     if (!wal) {
-        return wxpay_error_set(err, WXPAY_ESTORE, STEP,
-                               "SQLite cannot keep a write-ahead log beside %s: put WxPayStateDir on "
-                               "a local filesystem", conn->owner->opt.path);
+        return wxpay_error_set(
+            err, WXPAY_ESTORE, STEP,
+            "SQLite cannot keep a write-ahead log beside %s: put WxPayStateDir on "
+            "a local filesystem",
+            conn->owner->opt.path);
     }
     return WXPAY_OK;
 }
@@ -331,8 +338,9 @@ static wxpay_rc_e open_file(wxpay_sqlite_conn_t *conn, const char *path, int rea
     wxpay_rc_e rc;
     off_t size;
     int xrc = sqlite3_open_v2(path, &conn->db,
-                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW
-                                  | SQLITE_OPEN_EXRESCODE, NULL);
+                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
+                                  SQLITE_OPEN_EXRESCODE,
+                              NULL);
 
     if (xrc != SQLITE_OK) {
         return wxpay_sqlite_fail(conn, xrc, STEP, err);
@@ -341,8 +349,8 @@ static wxpay_rc_e open_file(wxpay_sqlite_conn_t *conn, const char *path, int rea
     if (rc != WXPAY_OK) {
         return rc;
     }
-    if (lstat(path, &after) != 0 || after.st_dev != before->st_dev
-        || after.st_ino != before->st_ino) {
+    if (lstat(path, &after) != 0 || after.st_dev != before->st_dev ||
+        after.st_ino != before->st_ino) {
         return gone(conn->owner, err);
     }
     conn->dev = after.st_dev;
@@ -398,10 +406,11 @@ wxpay_rc_e wxpay_sqlite_ready(wxpay_sqlite_t *sq, wxpay_sqlite_conn_t **conn, in
         }
         /* SQLite would pour the old file's journal into the new one. */
         if ((*conn)->wal_ino && wal_of(sq->opt.path, &size) == (*conn)->wal_ino && size > 0) {
-            return wxpay_error_set(err, WXPAY_ESTORE, STEP,
-                                   "%s was replaced while in use, and the old one's journal is still "
-                                   "beside it: stop httpd, remove the -wal and -shm files, start it",
-                                   sq->opt.path);
+            return wxpay_error_set(
+                err, WXPAY_ESTORE, STEP,
+                "%s was replaced while in use, and the old one's journal is still "
+                "beside it: stop httpd, remove the -wal and -shm files, start it",
+                sq->opt.path);
         }
         wxpay_sqlite_close(*conn);
         *conn = NULL;

@@ -16,7 +16,8 @@
 
 #include "store_sqlite.h"
 
-#define WXPAY_SQLITE_SLOTS 64 /* cached statements per connection; about twice what the rows use */
+/* Cached statements per connection: about twice what the rows use. */
+#define WXPAY_SQLITE_SLOTS 64
 
 typedef struct wxpay_sqlite_t wxpay_sqlite_t;
 

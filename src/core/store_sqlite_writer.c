@@ -222,8 +222,8 @@ wxpay_rc_e wxpay_sqlite_writer_commit(wxpay_store_t *store, wxpay_job_t *job, wx
     pthread_mutex_lock(&sq->queue_lock);
     rc = enqueue(sq, task, err);
     if (rc == WXPAY_OK) {
-        while (task->state != WXPAY_SQLITE_DONE
-               && pthread_cond_timedwait(&task->cond, &sq->queue_lock, &deadline) == 0) {
+        while (task->state != WXPAY_SQLITE_DONE &&
+               pthread_cond_timedwait(&task->cond, &sq->queue_lock, &deadline) == 0) {
         }
         rc = outcome(sq, task, err);
     }
@@ -251,8 +251,8 @@ int wxpay_sqlite_writer_stop(wxpay_sqlite_t *sq, apr_interval_time_t wait)
 
     pthread_mutex_lock(&sq->queue_lock);
     pthread_cond_broadcast(&sq->work_waits);
-    while (sq->started && !sq->ended
-           && pthread_cond_timedwait(&sq->thread_ended, &sq->queue_lock, &deadline) == 0) {
+    while (sq->started && !sq->ended &&
+           pthread_cond_timedwait(&sq->thread_ended, &sq->queue_lock, &deadline) == 0) {
     }
     quiet = !sq->started || sq->ended;
     if (quiet && sq->started) {

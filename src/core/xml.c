@@ -315,8 +315,8 @@ static int has_attribute(const char *text, apr_size_t len)
         else {
             stop = memchr(at, '>', (apr_size_t)(end - at));
             stop = stop ? stop : end;
-            if (end - at >= 2 && at[1] != '?' && at[1] != '!'
-                && memchr(at, '=', (apr_size_t)(stop - at))) {
+            if (end - at >= 2 && at[1] != '?' && at[1] != '!' &&
+                memchr(at, '=', (apr_size_t)(stop - at))) {
                 return 1;
             }
             at = stop;
@@ -352,13 +352,13 @@ static void parse(parser_t *parser, const char *text, apr_size_t len)
 {
     const int options = XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING;
 
-    if (xmlCtxtResetPush(parser->ctxt, NULL, 0, NULL, NULL) != 0
-        || xmlCtxtUseOptions(parser->ctxt, options) != 0) {
+    if (xmlCtxtResetPush(parser->ctxt, NULL, 0, NULL, NULL) != 0 ||
+        xmlCtxtUseOptions(parser->ctxt, options) != 0) {
         parser->rc = wxpay_error_set(parser->err, WXPAY_EINTERNAL, STEP, "libxml2 refuses");
         return;
     }
-    if (xmlParseChunk(parser->ctxt, text, (int)len, 1) != 0 || !parser->ctxt->wellFormed
-        || !parser->ctxt->nsWellFormed) {
+    if (xmlParseChunk(parser->ctxt, text, (int)len, 1) != 0 || !parser->ctxt->wellFormed ||
+        !parser->ctxt->nsWellFormed) {
         refuse(parser, "not well-formed");
     }
 }

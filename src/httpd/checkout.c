@@ -146,14 +146,23 @@ static int post(mod_wxpay_buyer_t *buyer)
     }
 }
 
-static int state(mod_wxpay_buyer_t *buyer)
+/* A lease whose holder died, or a call to be repeated: go on with what a POST has begun. A GET never
+ * begins anything. */
+static void go_on(const mod_wxpay_buyer_t *buyer)
 {
-    wxpay_page_e page = mod_wxpay_buyer_page(buyer);
     wxpay_error_t err;
 
-    /* A lease whose holder died, or a call to be repeated: go on with what a POST has begun. */
-    wxpay_flow_nudge(buyer->child->flow, buyer->cfg->account, buyer->snap, &err);
-    return mod_wxpay_buyer_state(buyer, page);
+    if (wxpay_flow_nudge(buyer->child->flow, buyer->cfg->account, buyer->snap, &err)
+        != WXPAY_OK) {
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, buyer->r, "WXP0404: payment page: %s",
+                      err.detail);
+    }
+}
+
+static int state(mod_wxpay_buyer_t *buyer)
+{
+    go_on(buyer);
+    return mod_wxpay_buyer_state(buyer, mod_wxpay_buyer_page(buyer));
 }
 
 static int page(mod_wxpay_buyer_t *buyer)
@@ -166,6 +175,7 @@ static int page(mod_wxpay_buyer_t *buyer)
     if (elsewhere(buyer)) {
         return move(buyer);
     }
+    go_on(buyer);
     shown = mod_wxpay_buyer_page(buyer);
     return mod_wxpay_prefers_json(buyer->r) ? mod_wxpay_buyer_json(buyer, HTTP_OK, shown)
                                             : mod_wxpay_buyer_html(buyer, HTTP_OK, shown);

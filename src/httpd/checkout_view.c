@@ -102,6 +102,7 @@ static wxpay_rc_e fill_order(const mod_wxpay_buyer_t *buyer, wxpay_page_view_t *
     view->return_url = order->return_url;
     view->transaction_id = order->transaction_id;
     view->err_code = newest ? newest->err_code : NULL;
+    view->created_at = order->created_at;
     view->expires_at = order->expires_at;
     view->retry_at = retry_at(buyer->snap);
     view->paid_at = order->paid_at;

@@ -297,7 +297,7 @@ static wxpay_rc_e start_child(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *c
 }
 
 /* Prefork destroys its pool inside the signal handler, so nothing in here takes a lock that a
- * request may hold. */
+ * request may hold, and nobody waits for a request that the handler has interrupted. */
 static void stop_child(void)
 {
     apr_time_t end = apr_time_now() + STOP_WAIT;
@@ -310,9 +310,13 @@ static void stop_child(void)
     wxpay_engine_stop(life.child->engine, STOP_WAIT);
     left = end - apr_time_now();
     wxpay_store_stop(life.child->store, left > 0 ? left : 0);
+    while (life.child->threaded && mod_wxpay_place_taken(life.slot) && apr_time_now() < end) {
+        apr_sleep(apr_time_from_msec(10));
+    }
     if (apr_time_now() >= end) {
-        /* A thread of ours still runs on memory that is about to go. What it was asked for stays
-         * SENT in the store and is queried later. */
+        /* A thread of ours still runs on memory that is about to go, or requests still wait for
+         * answers that will not come. What was asked for stays SENT in the store and is queried
+         * later. */
         _exit(0);
     }
 }

@@ -78,3 +78,8 @@ void mod_wxpay_place_leave(mod_wxpay_slot_t *slot)
 {
     apr_atomic_dec32(&slot->waiting);
 }
+
+int mod_wxpay_place_taken(mod_wxpay_slot_t *slot)
+{
+    return slot && apr_atomic_read32(&slot->waiting) > 0;
+}

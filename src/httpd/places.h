@@ -40,5 +40,7 @@ void mod_wxpay_slot_give_back(mod_wxpay_slot_t *slot);
 /* 1: granted, mod_wxpay_place_leave() must follow. */
 int mod_wxpay_place_enter(mod_wxpay_shared_t *shared, mod_wxpay_slot_t *slot);
 void mod_wxpay_place_leave(mod_wxpay_slot_t *slot);
+/* 1 while somebody waits. slot may be NULL. */
+int mod_wxpay_place_taken(mod_wxpay_slot_t *slot);
 
 #endif

@@ -37,7 +37,7 @@ typedef struct worker_t {
 
 static wxpay_value_t text(const char *s)
 {
-    wxpay_value_t v = { WXPAY_VALUE_TEXT, 0, s, strlen(s) };
+    wxpay_value_t v = {WXPAY_VALUE_TEXT, 0, s, strlen(s)};
 
     return v;
 }
@@ -51,14 +51,14 @@ static wxpay_rc_e insert(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_er
     for (i = 0; i < 8; ++i) {
         v[i] = text(i == 0 ? (const char *)baton : "some text of an order");
     }
-    v[5] = (wxpay_value_t){ WXPAY_VALUE_INT, 1, NULL, 0 };
+    v[5] = (wxpay_value_t){WXPAY_VALUE_INT, 1, NULL, 0};
     v[7] = text("pending");
     return wxpay_tx_exec(tx, SQL_INSERT, v, 8, NULL, err);
 }
 
 static wxpay_rc_e update(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_error_t *err)
 {
-    wxpay_value_t v[2] = { text(baton), text("pending") };
+    wxpay_value_t v[2] = {text(baton), text("pending")};
     int affected = 0;
     wxpay_rc_e rc = wxpay_tx_exec(tx, SQL_UPDATE, v, 2, &affected, err);
 
@@ -75,8 +75,7 @@ static void commit(worker_t *w, wxpay_work_fn *work, const char *id)
     unsigned slot;
 
     if (wxpay_store_commit(w->store, job, work, apr_pstrdup(wxpay_job_pool(job), id),
-                           apr_time_from_sec(10), &err)
-        != WXPAY_OK) {
+                           apr_time_from_sec(10), &err) != WXPAY_OK) {
         __atomic_add_fetch(&r->failed, 1, __ATOMIC_RELAXED);
         fprintf(stderr, "%s\n", err.detail);
     }
@@ -101,7 +100,7 @@ static void *worker(void *baton)
 
 static int process(const char *path, int threads, int seconds, int in_line, result_t *result)
 {
-    wxpay_sqlite_options_t options = { 0 };
+    wxpay_sqlite_options_t options = {0};
     worker_t *workers = calloc((size_t)threads, sizeof(*workers));
     wxpay_store_stats_t stats;
     wxpay_store_t *store;
@@ -116,7 +115,7 @@ static int process(const char *path, int threads, int seconds, int in_line, resu
         return 1;
     }
     for (i = 0; i < threads; ++i) {
-        workers[i] = (worker_t){ store, i, apr_time_now() + apr_time_from_sec(seconds), result, 0 };
+        workers[i] = (worker_t){store, i, apr_time_now() + apr_time_from_sec(seconds), result, 0};
         if (pthread_create(&workers[i].thread, NULL, worker, &workers[i])) {
             return 1;
         }
@@ -170,10 +169,11 @@ int main(int argc, char **argv)
     }
     n = r->count < MAX_SAMPLES ? r->count : MAX_SAMPLES;
     qsort(r->us, n, sizeof(r->us[0]), by_size);
-    printf("%d x %d threads, %s: %u commits/s, p50 %.2f p99 %.2f p99.9 %.2f max %.2f ms, %u failed\n",
-           processes, threads, in_line ? "inline" : "writer thread", r->count / (unsigned)seconds,
-           r->us[n / 2] / 1e3, r->us[n * 99UL / 100] / 1e3, r->us[n * 999UL / 1000] / 1e3,
-           r->us[n - 1] / 1e3, r->failed);
+    printf(
+        "%d x %d threads, %s: %u commits/s, p50 %.2f p99 %.2f p99.9 %.2f max %.2f ms, %u failed\n",
+        processes, threads, in_line ? "inline" : "writer thread", r->count / (unsigned)seconds,
+        r->us[n / 2] / 1e3, r->us[n * 99UL / 100] / 1e3, r->us[n * 999UL / 1000] / 1e3,
+        r->us[n - 1] / 1e3, r->failed);
     snprintf(command, sizeof(command), "rm -rf '%s'", dir);
     return system(command) != 0;
 }

@@ -71,8 +71,9 @@ def test_hostile_lengths_fit(stage, browser):
 def test_amount_is_biggest(stage, browser):
     show(stage, browser, "payable")
     sizes = browser.js("""
-        return [...document.querySelectorAll('main *')].filter((node) => !node.closest('svg, .amount')).map((node) =>
-          parseFloat(getComputedStyle(node).fontSize));""")
+        return [...document.querySelectorAll('main *')]
+          .filter((node) => !node.closest('svg, .amount'))
+          .map((node) => parseFloat(getComputedStyle(node).fontSize));""")
     amount = browser.js("return parseFloat(getComputedStyle(document.querySelector('.amount'))"
                         ".fontSize)")
     assert amount > 1.8 * max(sizes)
@@ -106,8 +107,8 @@ def test_focus_is_visible(stage, browser):
                     windowsVirtualKeyCode=9)
         browser.cdp("Input.dispatchKeyEvent", type="keyUp", key="Tab", code="Tab",
                     windowsVirtualKeyCode=9)
-        seen.append(browser.js("const s = getComputedStyle(document.activeElement);"
-                               "return [document.activeElement.id, s.outlineStyle, s.outlineWidth]"))
+        seen.append(browser.js("const node = document.activeElement, s = getComputedStyle(node);"
+                               "return [node.id, s.outlineStyle, s.outlineWidth]"))
     assert [entry[0] for entry in seen] == ["open", "back", "copy", "support"]
     assert all(entry[1] == "solid" and entry[2] == "3px" for entry in seen)
 

@@ -226,16 +226,17 @@ class Httpd:
     def running(self):
         return self.process is not None and self.process.poll() is None
 
-    def graceful(self, seconds=5.0):
+    def graceful(self, wait=True, seconds=5.0):
         """As apachectl: the configuration is tried, then the parent is signalled.
 
         Returns (exit code, output): when it worked, after the new generation said that it runs and
-        the old one has ended, for which open requests may take `seconds` at most.
+        the old one has ended, for which open requests may take `seconds` at most; without `wait`
+        at once.
         """
         mark = self.log.mark()
         old = set(self.children())
         done = self.run("-k", "graceful")
-        if done[0] == 0:
+        if done[0] == 0 and wait:
             if not self.quiet:
                 self.log.wait_for(RUNNING, mark, START_LIMIT)
             deadline = time.monotonic() + seconds

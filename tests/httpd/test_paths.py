@@ -1,28 +1,18 @@
-"""Nothing of a site gets in the way of our three endpoints, and they get in the way of nothing."""
-
-import re
+"""Routing: rarer things of a site that could get in the way of our endpoints (the common ones are in
+test_in_the_way), which URIs are ours, what every answer carries, and look-alike headers."""
 
 import pytest
 
-from .shop import SMALLEST
 from .web import Web
 
-FRONT = "RewriteEngine On\nRewriteRule !index.php /index.php [L]\n"
 NOWHERE = "http://127.0.0.1:9/"
 
 # What a site may have set up for everything below "/".
 SITES = {
-    "front controller": FRONT,
     "redirect to the canonical name": 'RewriteEngine On\nRewriteRule ^ https://www.x.example%{REQUEST_URI}'
                                       ' [R=301,L]\n',
-    "Redirect": 'Redirect 301 "/wxpay" "https://elsewhere.example/"\n',
-    "Alias": 'Alias "/wxpay" "${DOCROOT}/none"\n',
-    "ProxyPass": 'ProxyPass "/" "%s"\n' % NOWHERE,
     "ProxyPass, encoded": 'ProxyPass "/" "%s" mapping=encoded\n' % NOWHERE,
-    "ProxyPassMatch": 'ProxyPassMatch "^/(.*)$" "%s$1"\n' % NOWHERE,
     "rewriting to a proxy": 'RewriteEngine On\nRewriteRule ^/(.*) %s$1 [P]\n' % NOWHERE,
-    "error pages": "\n".join("ErrorDocument %d /sorry.html" % code for code in (
-        400, 401, 403, 404, 405, 409, 413, 415, 422, 500, 501, 502, 503, 504)) + "\n",
     "SetHandler": "<Location />\nSetHandler server-status\n</Location>\n",
     "FallbackResource": "<Directory ${DOCROOT}>\nFallbackResource /index.php\n</Directory>\n",
     "DirectorySlash": "<Directory ${DOCROOT}>\nDirectoryIndex index.php\n</Directory>\n",
@@ -57,53 +47,6 @@ def test_the_site_does_not_get_in_the_way(new_shop, conf):
     shop.httpd.expect_log("WXP0302")
     check_notify(shop)
     check_pages_and_api(shop)
-
-
-def test_htaccess_front_controller(new_shop):
-    shop = new_shop(public="http://127.0.0.1:{port}", tls=False)
-    shop.httpd.write("htdocs/.htaccess", FRONT)
-    shop.httpd.write("htdocs/index.php", "the site's own\n")
-    shop.httpd.expect_log("WXP0302")
-    assert shop.web().get("/anything").text == "the site's own\n"
-    check_notify(shop)
-    check_pages_and_api(shop)
-
-
-LOGIN = """<Location "/">
-    AuthType Basic
-    AuthName customers
-    AuthUserFile ${ROOT}/conf/none
-    Require valid-user
-</Location>
-"""
-
-
-def test_a_login_is_asked_by_pages_and_api_but_not_by_notify(new_shop):
-    # The API's own Require would replace the login's.
-    base = re.sub(r"<Location.*?</Location>\n", "", SMALLEST, flags=re.S)
-    shop = new_shop(public="http://127.0.0.1:{port}", base=base, conf=LOGIN, tls=False)
-    shop.httpd.expect_log("WXP0302")
-    check_notify(shop)
-    for path in ("/wxpay/pay/AAAAAAAAAAAAAAAAAAAAAA", "/wxpay/api/orders"):
-        reply = shop.web().get(path)
-        assert reply.status == 401
-        assert reply.header("WWW-Authenticate").startswith("Basic")
-
-
-def test_require_closes_pages_and_api(new_shop):
-    shop = new_shop(public="http://127.0.0.1:{port}", tls=False, conf="""
-<Location "/wxpay">
-    Require all denied
-</Location>
-<Location "/wxpay/api">
-    Require all denied
-</Location>
-""")
-    shop.httpd.expect_log("WXP0302")
-    shop.httpd.allow_log("AH01630")
-    check_notify(shop)
-    assert shop.web().get("/wxpay/pay/AAAAAAAAAAAAAAAAAAAAAA").status == 403
-    assert shop.web().get("/wxpay/api/orders").status == 403
 
 
 def test_what_is_ours_and_what_is_not(new_shop):

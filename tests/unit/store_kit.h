@@ -142,7 +142,7 @@ static inline int kit_teardown(void **state)
 
 static inline wxpay_value_t kit_text(const char *text)
 {
-    wxpay_value_t v = { WXPAY_VALUE_TEXT, 0, text, strlen(text) };
+    wxpay_value_t v = {WXPAY_VALUE_TEXT, 0, text, strlen(text)};
 
     return v;
 }

@@ -470,9 +470,15 @@ static void *submit_some(void *data)
         call_init(&call, crowd->url);
         call.request.body_len = (apr_size_t)snprintf(body, sizeof(body), "%p-%d", (void *)body, i);
         call.request.body = body;
-        if (start(&call) == WXPAY_OK) {
-            await(&call);
-            atomic_fetch_add(&crowd->good, call.status == 200 && !strcmp(call.body, body));
+        if (start(&call) != WXPAY_OK) {
+            continue;
+        }
+        await(&call);
+        if (call.status == 200 && !strcmp(call.body, body)) {
+            atomic_fetch_add(&crowd->good, 1);
+        }
+        else {
+            print_message("%d %s %s\n", call.status, call.err.detail, call.body);
         }
     }
     return NULL;
@@ -555,7 +561,7 @@ static void hold_thread(void *baton, const wxpay_http_reply_t *reply, const wxpa
 
 static void stopping_waits_no_longer_than_told(void **state)
 {
-    hold_t hold = {0};
+    static hold_t hold; /* outlives this function on the engine's thread */
     apr_time_t began, took;
     wxpay_error_t err;
     call_t call;

@@ -198,6 +198,7 @@ static void utf8_is_strict(void **state)
                  {"\xf0\x9f\x98", 0},
                  {"\xff", 0},
                  {"\xfe", 0}};
+    char run[27];
     apr_size_t i;
     int max;
 
@@ -207,6 +208,16 @@ static void utf8_is_strict(void **state)
             assert_int_equal(wxpay_fields_utf8(cases[i].text, strlen(cases[i].text), max),
                              cases[i].longest && max >= cases[i].longest);
         }
+    }
+    /* at every place in and around a run of eight */
+    for (i = 0; i < 24; i++) {
+        memset(run, 'x', sizeof(run));
+        assert_true(wxpay_fields_utf8(run, sizeof(run), 1));
+        memcpy(run + i, "\xe5\xae\x89", 3);
+        assert_true(wxpay_fields_utf8(run, sizeof(run), 3));
+        assert_false(wxpay_fields_utf8(run, sizeof(run), 2));
+        run[i] = 'x';
+        assert_false(wxpay_fields_utf8(run, sizeof(run), 3));
     }
     assert_true(wxpay_fields_utf8("a\0b", 3, 1));
     assert_false(wxpay_fields_utf8("\xe5\xae\x89", 2, 3));

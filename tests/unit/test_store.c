@@ -8,7 +8,7 @@
 
 static void sleep_ms(int ms)
 {
-    struct timespec ts = { ms / 1000, (ms % 1000) * 1000000L };
+    struct timespec ts = {ms / 1000, (ms % 1000) * 1000000L};
 
     nanosleep(&ts, NULL);
 }
@@ -17,8 +17,9 @@ static void sleep_ms(int ms)
 
 static const char SQL_ALL[] = "INSERT INTO notices (mch_id, ref, verdict, reason, out_trade_no, "
                               "first_at, last_at, body) VALUES (?,?,?,?,?,?,?,?)";
-static const char SQL_ALL_BACK[] = "SELECT mch_id, out_trade_no, first_at, last_at, body, gateway_no "
-                                   "FROM notices";
+static const char SQL_ALL_BACK[] =
+    "SELECT mch_id, out_trade_no, first_at, last_at, body, gateway_no "
+    "FROM notices";
 
 static wxpay_rc_e write_all(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_error_t *err)
 {
@@ -32,9 +33,9 @@ static wxpay_rc_e write_all(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay
     v[2] = kit_text("paid");
     v[3] = kit_text("");
     v[4] = kit_text("\xe4\xb8\xad\xe6\x96\x87");
-    v[5] = v[6] = (wxpay_value_t){ WXPAY_VALUE_INT, INT64_MAX, NULL, 0 };
+    v[5] = v[6] = (wxpay_value_t){WXPAY_VALUE_INT, INT64_MAX, NULL, 0};
     v[6].i = INT64_MIN;
-    v[7] = (wxpay_value_t){ WXPAY_VALUE_BLOB, 0, "a\0b", 3 };
+    v[7] = (wxpay_value_t){WXPAY_VALUE_BLOB, 0, "a\0b", 3};
     rc = wxpay_tx_exec(tx, SQL_ALL, v, 8, &affected, err);
     *(int *)baton = affected;
     return rc;
@@ -104,7 +105,7 @@ static wxpay_rc_e bad_sql(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_e
     static const char sql[] = "INSERT INTO nowhere VALUES (?)";
 
     (void)pool;
-    return wxpay_tx_exec(tx, sql, &(wxpay_value_t){ WXPAY_VALUE_TEXT, 0, baton, 1 }, 1, NULL, err);
+    return wxpay_tx_exec(tx, sql, &(wxpay_value_t){WXPAY_VALUE_TEXT, 0, baton, 1}, 1, NULL, err);
 }
 
 static wxpay_rc_e wrong_count(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_error_t *err)
@@ -117,8 +118,8 @@ static wxpay_rc_e wrong_count(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxp
 static wxpay_rc_e commit(kit_t *kit, wxpay_work_fn *work, const char *ref, wxpay_error_t *err)
 {
     wxpay_job_t *job = wxpay_job_create();
-    wxpay_rc_e rc = wxpay_store_commit(kit->store, job, work,
-                                       apr_pstrdup(wxpay_job_pool(job), ref), KIT_WAIT, err);
+    wxpay_rc_e rc = wxpay_store_commit(kit->store, job, work, apr_pstrdup(wxpay_job_pool(job), ref),
+                                       KIT_WAIT, err);
 
     wxpay_job_release(job);
     return rc;
@@ -228,11 +229,11 @@ static void wait_for(atomic_int *n, int value)
 static void a_group_keeps_its_good_jobs(void **state)
 {
     kit_t *kit = *state;
-    static const char *const refs[] = { "a", "b", "a", "!c", "c", "!d", "b", "e", "x" };
+    static const char *const refs[] = {"a", "b", "a", "!c", "c", "!d", "b", "e", "x"};
     wxpay_store_stats_t before;
     wxpay_store_stats_t after;
     wxpay_error_t err;
-    tally_t tally = { 0 };
+    tally_t tally = {0};
     sqlite3 *shell;
     size_t i;
 
@@ -282,7 +283,7 @@ static const char SQL_REFS[] = "SELECT ref FROM notices ORDER BY ref";
 static int nest_row(void *baton, const wxpay_value_t *values, int count)
 {
     nest_t *nest = baton;
-    nest_t inner = { nest->tx, nest->depth + 1, 0 };
+    nest_t inner = {nest->tx, nest->depth + 1, 0};
 
     assert_int_equal(count, 1);
     assert_int_equal(values[0].s[0], 'a' + nest->rows);
@@ -322,7 +323,7 @@ static wxpay_rc_e look_twice(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpa
 static void reads(void **state)
 {
     kit_t *kit = *state;
-    nest_t nest = { NULL, 0, 0 };
+    nest_t nest = {NULL, 0, 0};
     wxpay_error_t err;
 
     assert_int_equal(kit_rows(kit), 0);
@@ -367,8 +368,8 @@ static void *hand(void *baton)
         snprintf(ref, sizeof(ref), "%d-%d", h->id, i);
         h->failed += kit_put(h->kit->store, ref) != WXPAY_OK;
         if (i % 10 == 0) {
-            h->failed += wxpay_store_read(h->kit->store, kit_count_work, &rows, pool, NULL)
-                         != WXPAY_OK;
+            h->failed +=
+                wxpay_store_read(h->kit->store, kit_count_work, &rows, pool, NULL) != WXPAY_OK;
             apr_pool_clear(pool);
         }
     }
@@ -383,7 +384,7 @@ static int all_hands(kit_t *kit, int first, int each)
     int i;
 
     for (i = 0; i < THREADS; ++i) {
-        hands[i] = (hand_t){ kit, first + i, each, 0, 0 };
+        hands[i] = (hand_t){kit, first + i, each, 0, 0};
         failed += pthread_create(&hands[i].thread, NULL, hand, &hands[i]) != 0;
     }
     for (i = 0; i < THREADS; ++i) {
@@ -428,6 +429,7 @@ static void two_processes(void **state)
             int failed;
 
             kit->options.threaded = i != 3;
+            kit->options.busy_timeout = KIT_WAIT;
             kit_open(kit);
             failed = all_hands(kit, i * 100, 50);
             wxpay_store_stop(kit->store, KIT_WAIT);
@@ -446,15 +448,16 @@ static void two_processes(void **state)
 static void many_first_starts(void **state)
 {
     kit_t *kit = *state;
-    volatile apr_uint32_t *seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
-                                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    volatile apr_uint32_t *seen =
+        mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t pids[4];
-    char ref[8];
+    char ref[16];
     int round;
     int i;
 
     assert_true(seen != MAP_FAILED);
     kit->options.seen = seen;
+    kit->options.busy_timeout = KIT_WAIT;
     for (round = 0; round < 25; ++round) {
         snprintf(kit->path, sizeof(kit->path), "%s/start%d.db", kit->dir, round);
         *seen = 0;
@@ -511,7 +514,7 @@ static void loud_child(kit_t *kit, int id, int fd)
 
     kit_open(kit);
     for (i = 0; i < 8; ++i) {
-        louds[i] = (loud_t){ kit, id * 100 + i, fd };
+        louds[i] = (loud_t){kit, id * 100 + i, fd};
         if (pthread_create(&thread, NULL, loud, &louds[i])) {
             _exit(1);
         }
@@ -568,7 +571,7 @@ static void killed_children_lose_nothing(void **state)
     close(ends[1]);
     kit_open(kit);
     while (read(ends[0], ref, sizeof(ref)) == sizeof(ref)) {
-        search_t s = { ref, 0 };
+        search_t s = {ref, 0};
 
         assert_int_equal(wxpay_store_read(kit->store, search, &s, kit->pool, &err), WXPAY_OK);
         assert_int_equal(s.found, 1);
@@ -605,7 +608,7 @@ static void inline_commits(void **state)
 {
     kit_t *kit = *state;
     wxpay_error_t err;
-    tally_t tally = { 0 };
+    tally_t tally = {0};
     int held = 0;
 
     kit->options.threaded = 0;
@@ -641,7 +644,7 @@ static void the_end_writes_what_is_queued(void **state)
 {
     kit_t *kit = *state;
     wxpay_error_t err;
-    tally_t tally = { 0 };
+    tally_t tally = {0};
     char ref[16];
     int i;
 
