@@ -2,7 +2,6 @@
 #include "engine_int.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -35,8 +34,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *k
     }
     event.data.fd = fd;
     event.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-    if (epoll_ctl(engine->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event)) { fprintf(stderr,"EPOLL %d known %p errno %d\n", fd, known, errno);
-    }
+    epoll_ctl(engine->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
     curl_multi_assign(engine->multi, fd, engine);
     return 0;
 }

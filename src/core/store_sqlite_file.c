@@ -148,6 +148,24 @@ static ino_t wal_of(const char *path, off_t *size)
     return st.st_ino;
 }
 
+/* SQLite gave them the mode that the database had when it was read-only; with the database mended
+ * they would keep the store shut until somebody found out. */
+static void mend_side_files(const char *path)
+{
+    static const char *const suffixes[] = {"-wal", "-shm"};
+    char name[PATH_MAX];
+    struct stat st;
+    size_t i;
+
+    for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        apr_snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+        if (lstat(name, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+            !(st.st_mode & S_IWUSR)) {
+            chmod(name, 0600);
+        }
+    }
+}
+
 /* ---- the schema ---- */
 
 /* The first column of the first row as a number; absent when there is no row. */
@@ -337,11 +355,15 @@ static wxpay_rc_e open_file(wxpay_sqlite_conn_t *conn, const char *path, int rea
     struct stat after;
     wxpay_rc_e rc;
     off_t size;
-    int xrc = sqlite3_open_v2(path, &conn->db,
-                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
-                                  SQLITE_OPEN_EXRESCODE,
-                              NULL);
+    int xrc;
 
+    if (before->st_mode & S_IWUSR) {
+        mend_side_files(path);
+    }
+    xrc = sqlite3_open_v2(path, &conn->db,
+                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
+                              SQLITE_OPEN_EXRESCODE,
+                          NULL);
     if (xrc != SQLITE_OK) {
         return wxpay_sqlite_fail(conn, xrc, STEP, err);
     }

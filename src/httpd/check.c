@@ -226,6 +226,17 @@ static void check_collisions(check_t *check, const server_rec *s, const mod_wxpa
     }
 }
 
+/* Read as root now, but by the serving user later. */
+static void check_ca_file(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+{
+    if (mod_wxpay_config_own(cfg, "WxPayGatewayCAFile") && cfg->gateway_ca_file &&
+        !mod_wxpay_state_may_read(cfg->gateway_ca_file)) {
+        report(check, APLOG_ERR, "WXP0214", s, mod_wxpay_config_where(cfg, "WxPayGatewayCAFile"),
+               "the user that httpd serves as cannot read %s: run: chmod a+r %s",
+               cfg->gateway_ca_file, cfg->gateway_ca_file);
+    }
+}
+
 static void check_state(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
 {
     const char *dir_where = mod_wxpay_config_where(cfg, "WxPayStateDir");
@@ -284,6 +295,7 @@ int mod_wxpay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
         check_public_url(&check, each, cfg);
         check_endpoints(&check, each, cfg);
         check_collisions(&check, each, cfg);
+        check_ca_file(&check, each, cfg);
     }
     if (merchants) {
         check_state(&check, s, mod_wxpay_config_server(s));

@@ -161,6 +161,7 @@ int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     const char *err;
 
     (void)plog;
+    (void)ptemp;
     if (!mod_wxpay_config_present(pconf) ||
         ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_CONFIG) {
         return OK;
@@ -168,7 +169,7 @@ int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     apr_pool_cleanup_register(pconf, NULL, forget, apr_pool_cleanup_null);
     life.active = 1;
     say_warnings(pconf, s);
-    mod_wxpay_config_resolve(pconf, s, local_ip(ptemp));
+    mod_wxpay_config_resolve(pconf, s, local_ip(pconf));
     if (!merchants(s)) {
         return OK;
     }

@@ -120,6 +120,15 @@ const char *mod_wxpay_state_inspect_store(apr_pool_t *p, const char *path)
     return NULL;
 }
 
+int mod_wxpay_state_may_read(const char *path)
+{
+    struct stat st;
+
+    /* Group rights are given the benefit of the doubt. */
+    return stat(path, &st) != 0 || (st.st_mode & (S_IROTH | S_IRGRP)) ||
+           st.st_uid == serving_uid();
+}
+
 /* Open a directory inside parent (or, with AT_FDCWD, anywhere), making it if it is not there. */
 static const char *open_dir(apr_pool_t *p, int parent, const char *name, const char *path,
                             mode_t mode, uid_t owner, int *fd)

@@ -6,6 +6,7 @@ from tree import without_comments
 FLOOR = 40
 
 _ID = re.compile(r"\bWXP\d+")
+_WHOLE = re.compile(r"\bWXP\d{4}\b")
 
 
 def check(tree):
@@ -22,7 +23,7 @@ def check(tree):
     for path in tree.files("README.md", "conf/**/*.conf", "tests/**/*.py"):
         if path.parts[:2] != ("tests", "guard"):
             faults += ["%s speaks of %s, which the code does not have" % (path, found)
-                       for found in sorted(set(_ID.findall(tree.read(path))) - set(places))]
+                       for found in sorted(set(_WHOLE.findall(tree.read(path))) - set(places))]
     return len(places), faults
 
 

@@ -17,12 +17,13 @@ import directives
 import exports
 import headers
 import layers
+import links
 import log_ids
 import sizes
 import statics
 from tree import ROOT, Tree
 
-GUARDS = (layers, headers, sizes, exports, statics, directives, log_ids, calls)
+GUARDS = (layers, headers, sizes, exports, statics, directives, links, log_ids, calls)
 
 
 def proof(guard, tree):

@@ -84,7 +84,7 @@ class Tree:
         for name in ("src", "conf", "tests"):
             if (self.root / name).is_dir():
                 shutil.copytree(self.root / name, pathlib.Path(place) / name, ignore=skip)
-        for name in ("mod_wxpay.c", "README.md"):
+        for name in ("mod_wxpay.c", "Makefile", "README.md", "SECURITY.md", "LICENSE"):
             if (self.root / name).is_file():
                 shutil.copy(self.root / name, place)
         return Tree(place, self.build)

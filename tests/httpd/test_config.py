@@ -225,6 +225,12 @@ def test_files_of_another_owner(site):
     status, said = server.configtest()
     assert status != 0
     assert "WXP0212" in said and "chown -R 0 %s" % server.state in said
+    os.chown(server.state, 0, 0)
+    server.set_conf(WORKING + "WxPayGatewayCAFile conf/ca.pem\n")
+    (server.root / "conf/ca.pem").chmod(0o600)
+    status, said = server.configtest()
+    assert status != 0
+    assert "WXP0214" in said and "chmod a+r %s" % (server.root / "conf/ca.pem") in said
 
 
 @pytest.mark.parametrize("line", [line for lines in ACCEPTED.values() for line in lines])

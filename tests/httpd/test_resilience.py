@@ -36,7 +36,7 @@ def _deliver(shop, body, stop_after):
 
 def test_killed_children_lose_nothing(new_shop, mpm):
     shop = new_shop(mpm=mpm)
-    shop.httpd.allow_log(r"exit signal|AH00052|AH00051|AH00546")
+    shop.httpd.allow_log(r"exit signal|AH00052|AH00051|AH00546|AH1039[23]")
     numbers = [shop.number("K") for _ in range(500)]
     at_once(lambda number: shop.create(100, out_trade_no=number, trade_type="NATIVE"), numbers, 1)
     bodies = [payment(shop.merchant, number, 100, transaction(i))
