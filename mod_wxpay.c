@@ -33,8 +33,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_stopping(mod_wxpay_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
 
     /* Before anybody reads a header: look-alikes of WXPAY_* go. */
-    ap_hook_post_read_request(mod_wxpay_paths_post_read_request, NULL, NULL,
-                              APR_HOOK_REALLY_FIRST);
+    ap_hook_post_read_request(mod_wxpay_paths_post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Notifications: before every rule, redirect and login of the site. */
     ap_hook_quick_handler(mod_wxpay_paths_quick_handler, NULL, after_us, APR_HOOK_REALLY_FIRST);
     /* Pages and API: before ProxyPass with mapping=encoded, ... */
@@ -51,12 +50,11 @@ static void register_hooks(apr_pool_t *p)
 }
 
 /* The only symbol the module shows; everything else is hidden. */
-__attribute__((visibility("default")))
-AP_DECLARE_MODULE(wxpay) = {STANDARD20_MODULE_STUFF,
-                            mod_wxpay_config_create_dir,
-                            mod_wxpay_config_merge_dir,
-                            mod_wxpay_config_create_server,
-                            mod_wxpay_config_merge_server,
-                            mod_wxpay_directives,
-                            register_hooks,
-                            AP_MODULE_FLAG_ALWAYS_MERGE};
+__attribute__((visibility("default"))) AP_DECLARE_MODULE(wxpay) = {STANDARD20_MODULE_STUFF,
+                                                                   mod_wxpay_config_create_dir,
+                                                                   mod_wxpay_config_merge_dir,
+                                                                   mod_wxpay_config_create_server,
+                                                                   mod_wxpay_config_merge_server,
+                                                                   mod_wxpay_directives,
+                                                                   register_hooks,
+                                                                   AP_MODULE_FLAG_ALWAYS_MERGE};

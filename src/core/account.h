@@ -19,7 +19,7 @@ typedef struct wxpay_account_t {
     const char *notify_url;      /* absolute, no query; NULL when the site has no notify path */
     const char *server_ip;       /* spbill_create_ip of NATIVE orders: this server's address */
     const char *gateway[2];      /* base URLs; [1] may be NULL */
-    const char *gateway_ca_file; /* NULL: the system's */
+    const char *gateway_ca_pem; /* PEM text, read as root: children cannot; NULL: the system's CAs */
     apr_interval_time_t gateway_timeout; /* per host, whole call */
     apr_interval_time_t gateway_connect_timeout;
     apr_interval_time_t order_ttl;

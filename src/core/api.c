@@ -122,7 +122,7 @@ static void remember(const exchange_t *x, const wxpay_http_reply_t *reply,
     }
 }
 
-/* 1 if the same bytes are on their way to another host. A full queue is the same for all of them. */
+/* 1 if the same bytes are on their way to another host. The queue is the same for all hosts. */
 static int failed_over(exchange_t *x, const wxpay_http_reply_t *reply)
 {
     wxpay_error_t err;
@@ -243,7 +243,7 @@ wxpay_rc_e wxpay_api_call(const wxpay_api_t *api, const wxpay_account_t *account
     x->http.content_type = CONTENT_TYPE;
     x->http.body = body.data;
     x->http.body_len = body.len;
-    x->http.ca_file = account->gateway_ca_file;
+    x->http.ca_pem = account->gateway_ca_pem;
     x->http.timeout = account->gateway_timeout;
     x->http.connect_timeout = account->gateway_connect_timeout;
     x->http.max_reply = WXPAY_XML_MAX;

@@ -31,7 +31,7 @@ typedef struct wxpay_engine_stats_t {
     apr_uint32_t queued;
 } wxpay_engine_stats_t;
 
-/* No thread yet. options are copied. Lives in pool; stop() first, else destroying the pool stops it.
+/* No thread yet. options are copied. Lives in pool, whose end stops it if stop() has not.
  * Errors: WXPAY_EINTERNAL. */
 wxpay_rc_e wxpay_engine_create(apr_pool_t *pool, const wxpay_engine_options_t *options,
                                wxpay_engine_t **engine, wxpay_error_t *err);

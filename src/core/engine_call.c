@@ -26,8 +26,7 @@ struct wxpay_slot_t {
     /* What the handle is set to already: most calls change nothing of it. */
     struct curl_slist *headers;
     char content_type[128];
-    char ca_file[1024];
-    const char *default_ca; /* libcurl's own */
+    const char *ca_pem; /* by address: it outlives the engine */
 
     /* The reply so far. */
     char *body;
@@ -124,10 +123,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *baton)
 static int set_rules(wxpay_slot_t *slot)
 {
     CURL *easy = slot->easy;
-    const char *ca_file = NULL;
 
-    curl_easy_getinfo(easy, CURLINFO_CAINFO, &ca_file);
-    slot->default_ca = ca_file;
     return curl_easy_setopt(easy, CURLOPT_PRIVATE, slot)
            || curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error)
            || curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body)
@@ -238,16 +234,22 @@ static int set_headers(wxpay_slot_t *slot, const char *content_type)
     return 0;
 }
 
-static int set_ca_file(wxpay_slot_t *slot, const char *ca_file)
+static int set_ca(wxpay_slot_t *slot, const char *ca_pem)
 {
-    if (!strcmp(slot->ca_file, ca_file ? ca_file : "")) {
+    struct curl_blob blob;
+
+    if (slot->ca_pem == ca_pem) {
         return 0;
     }
-    if (strlen(ca_file ? ca_file : "") >= sizeof(slot->ca_file)) {
-        return 1;
+    slot->ca_pem = ca_pem;
+    if (!ca_pem) {
+        return curl_easy_setopt(slot->easy, CURLOPT_CAINFO_BLOB, NULL) != 0;
     }
-    apr_cpystrn(slot->ca_file, ca_file ? ca_file : "", sizeof(slot->ca_file));
-    return curl_easy_setopt(slot->easy, CURLOPT_CAINFO, ca_file ? ca_file : slot->default_ca) != 0;
+    /* libcurl only reads through the pointer. */
+    memcpy(&blob.data, &ca_pem, sizeof(blob.data));
+    blob.len = strlen(ca_pem);
+    blob.flags = CURL_BLOB_NOCOPY;
+    return curl_easy_setopt(slot->easy, CURLOPT_CAINFO_BLOB, &blob) != 0;
 }
 
 /* "host:port" of an URL, for people. */
@@ -272,7 +274,7 @@ static int set_request(wxpay_slot_t *slot, const wxpay_http_request_t *request)
     slot->date = 0;
     slot->request_id[0] = slot->error[0] = '\0';
     name_host(slot, request->url);
-    return set_headers(slot, request->content_type) || set_ca_file(slot, request->ca_file)
+    return set_headers(slot, request->content_type) || set_ca(slot, request->ca_pem)
            || curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols)
            || curl_easy_setopt(easy, CURLOPT_URL, request->url)
            || curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len)

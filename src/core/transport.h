@@ -12,7 +12,7 @@ typedef struct wxpay_http_request_t {
     const char *content_type;
     const char *body;
     apr_size_t body_len;
-    const char *ca_file;  /* NULL: the system's CAs */
+    const char *ca_pem;   /* NULL: the system's CAs; must live as long as the transport */
     apr_interval_time_t timeout;         /* whole exchange */
     apr_interval_time_t connect_timeout; /* resolve, connect and TLS */
     apr_time_t start_by;  /* not begun by then for want of a place: WXPAY_EBUSY; 0: no limit */

@@ -12,13 +12,12 @@ typedef struct check_t {
     server_rec *main_server;
     int errors;
     apr_pool_t *pconf;
-    int style;        /* APLOG_STARTUP while somebody sits at a terminal, 0 for error_log */
+    int style; /* APLOG_STARTUP while somebody sits at a terminal, 0 for error_log */
 } check_t;
 
-/* level APLOG_ERR fails the configuration, APLOG_WARNING does not. where: "file:line" that wrote it. */
+/* APLOG_ERR fails the configuration, APLOG_WARNING does not. where: "file:line" that wrote it. */
 static void report(check_t *check, int level, const char *id, const server_rec *s,
-                   const char *where, const char *fmt, ...)
-    __attribute__((format(printf, 6, 7)));
+                   const char *where, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
 static void report(check_t *check, int level, const char *id, const server_rec *s,
                    const char *where, const char *fmt, ...)
@@ -29,8 +28,10 @@ static void report(check_t *check, int level, const char *id, const server_rec *
 
     va_start(args, fmt);
     line = apr_psprintf(check->p, "%s: [%s (%s)] %s", id,
-                        name ? name : s->is_virtual ? "virtual host" : "main server", where,
-                        apr_pvsprintf(check->p, fmt, args));
+                        name            ? name
+                        : s->is_virtual ? "virtual host"
+                                        : "main server",
+                        where, apr_pvsprintf(check->p, fmt, args));
     va_end(args);
     if (level == APLOG_ERR) {
         check->errors++;
@@ -65,8 +66,7 @@ static void check_merchant(check_t *check, const server_rec *s, const mod_wxpay_
     static const char *const needed[][2] = {
         {"WxPayMchId", "\"WxPayMchId 1230000109\" (the merchant number)"},
         {"WxPayAppId", "\"WxPayAppId wx2421b1c4370ec43b\" (the public account's or app's id)"},
-        {"WxPayKey",
-         "\"WxPayKey file:/etc/apache2/wxpay/api.key\" (the 32-byte API v2 key)"}};
+        {"WxPayKey", "\"WxPayKey file:/etc/apache2/wxpay/api.key\" (the 32-byte API v2 key)"}};
     const char *where = first_own(cfg, group);
     int wrote = 0, i;
 
@@ -98,7 +98,8 @@ static void check_public_url(check_t *check, const server_rec *s, const mod_wxpa
         !mod_wxpay_host_is_loopback(uri.hostname)) {
         report(check, APLOG_WARNING, "WXP0203", s, mod_wxpay_config_where(cfg, "WxPayPublicURL"),
                "buyers and notifications come over plain http, for everybody on the way to read: "
-               "write \"WxPayPublicURL https://%s\"", uri.hostname);
+               "write \"WxPayPublicURL https://%s\"",
+               uri.hostname);
     }
 }
 
@@ -158,7 +159,8 @@ static void check_api_key(check_t *check, const server_rec *s, const mod_wxpay_s
                "WxPayApiPath is open without a key%s: write \"WxPayApiKey "
                "file:/etc/apache2/wxpay/site.key\" here",
                mod_wxpay_config_own_merchant(cfg) && s->is_virtual
-                   ? " (a server that is a merchant of its own inherits none)" : "");
+                   ? " (a server that is a merchant of its own inherits none)"
+                   : "");
     }
     if (key && cfg->key && mod_wxpay_config_own(cfg, "WxPayApiKey") &&
         wxpay_secret_equals(key, (const char *)wxpay_secret_bytes(cfg->key),
@@ -190,7 +192,8 @@ static void check_endpoints(check_t *check, const server_rec *s, const mod_wxpay
         if (path_of(cfg, i)) {
             report(check, APLOG_ERR, "WXP0208", s, mod_wxpay_config_where(cfg, paths[i]),
                    "%s is set, but WeChat Pay has no place to report payments to: write "
-                   "\"WxPayNotifyPath /wxpay/notify\"", paths[i]);
+                   "\"WxPayNotifyPath /wxpay/notify\"",
+                   paths[i]);
         }
     }
     if (cfg->deliver_orphans && !cfg->notify_path) {
@@ -201,11 +204,13 @@ static void check_endpoints(check_t *check, const server_rec *s, const mod_wxpay
     if (cfg->notify_path && core->limit_req_body > 0 && core->limit_req_body < 65536) {
         report(check, APLOG_WARNING, "WXP0210", s, mod_wxpay_config_where(cfg, "WxPayNotifyPath"),
                "LimitRequestBody %" APR_OFF_T_FMT " of this server can cut notifications off: "
-               "write \"LimitRequestBody 65536\" or more", core->limit_req_body);
+               "write \"LimitRequestBody 65536\" or more",
+               core->limit_req_body);
     }
 }
 
-/* WeChat Pay reports to one address; two merchants there means that one never hears of its money. */
+/* WeChat Pay reports to one address; two merchants there means that one never hears of its money.
+ */
 static void check_collisions(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
 {
     const server_rec *other;
@@ -223,17 +228,6 @@ static void check_collisions(check_t *check, const server_rec *s, const mod_wxpa
                    cfg->mch_id, cfg->account->notify_url, theirs->mch_id,
                    mod_wxpay_config_where(theirs, "WxPayMchId"));
         }
-    }
-}
-
-/* Read as root now, but by the serving user later. */
-static void check_ca_file(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
-{
-    if (mod_wxpay_config_own(cfg, "WxPayGatewayCAFile") && cfg->gateway_ca_file &&
-        !mod_wxpay_state_may_read(cfg->gateway_ca_file)) {
-        report(check, APLOG_ERR, "WXP0214", s, mod_wxpay_config_where(cfg, "WxPayGatewayCAFile"),
-               "the user that httpd serves as cannot read %s: run: chmod a+r %s",
-               cfg->gateway_ca_file, cfg->gateway_ca_file);
     }
 }
 
@@ -295,7 +289,6 @@ int mod_wxpay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
         check_public_url(&check, each, cfg);
         check_endpoints(&check, each, cfg);
         check_collisions(&check, each, cfg);
-        check_ca_file(&check, each, cfg);
     }
     if (merchants) {
         check_state(&check, s, mod_wxpay_config_server(s));

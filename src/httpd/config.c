@@ -9,7 +9,7 @@
 #define WXPAY_STATEDIR "/var/lib/wxpay"
 #endif
 
-#define PRESENT_KEY  "mod_wxpay_present"
+#define PRESENT_KEY "mod_wxpay_present"
 #define WARNINGS_KEY "mod_wxpay_warnings"
 
 void *mod_wxpay_config_create_server(apr_pool_t *p, server_rec *s)
@@ -34,9 +34,8 @@ void *mod_wxpay_config_merge_server(apr_pool_t *p, void *basev, void *addv)
     const mod_wxpay_server_t *add = addv;
     mod_wxpay_server_t *merged = apr_pmemdup(p, basev, sizeof(*merged));
     const mod_wxpay_row_t *row;
-    unsigned alone = mod_wxpay_config_own_merchant(add)
-                         ? MOD_WXPAY_ROW_MERCHANT | MOD_WXPAY_ROW_SITE
-                         : 0;
+    unsigned alone =
+        mod_wxpay_config_own_merchant(add) ? MOD_WXPAY_ROW_MERCHANT | MOD_WXPAY_ROW_SITE : 0;
     int n;
 
     for (n = 0; (row = mod_wxpay_row(n)) != NULL; n++) {
@@ -214,19 +213,18 @@ static const wxpay_account_t *account_of(apr_pool_t *p, const server_rec *s,
         return NULL;
     }
     account = apr_pcalloc(p, sizeof(*account));
-    account->site = cfg->public_url ? cfg->public_url
-                                    : apr_pstrcat(p, "https://", owner->name, NULL);
+    account->site =
+        cfg->public_url ? cfg->public_url : apr_pstrcat(p, "https://", owner->name, NULL);
     account->appid = cfg->appid;
     account->mch_id = cfg->mch_id;
     account->key = cfg->key;
     account->sign_type = cfg->sign_type;
-    account->notify_url = cfg->notify_path
-                              ? apr_pstrcat(p, account->site, cfg->notify_path, NULL)
-                              : NULL;
+    account->notify_url =
+        cfg->notify_path ? apr_pstrcat(p, account->site, cfg->notify_path, NULL) : NULL;
     account->server_ip = ip ? ip : local_ip;
     account->gateway[0] = cfg->gateway.url[0];
     account->gateway[1] = cfg->gateway.url[1];
-    account->gateway_ca_file = cfg->gateway_ca_file;
+    account->gateway_ca_pem = cfg->gateway_ca_pem;
     account->gateway_timeout = cfg->gateway_timeout.total;
     account->gateway_connect_timeout = cfg->gateway_timeout.connect;
     account->order_ttl = cfg->order_ttl;

@@ -24,8 +24,8 @@
 
 /* WxPayApiAllow: a bit set. */
 #define MOD_WXPAY_ALLOW_CREATE 0x01u
-#define MOD_WXPAY_ALLOW_QUERY  0x02u
-#define MOD_WXPAY_ALLOW_CLOSE  0x04u
+#define MOD_WXPAY_ALLOW_QUERY 0x02u
+#define MOD_WXPAY_ALLOW_CLOSE 0x04u
 
 typedef struct mod_wxpay_secrets_t {
     const wxpay_secret_t *current;
@@ -55,7 +55,7 @@ typedef struct mod_wxpay_server_t {
     unsigned api_allow; /* MOD_WXPAY_ALLOW_* */
     int deliver_orphans;
     mod_wxpay_gateway_t gateway;
-    const char *gateway_ca_file; /* absolute; NULL: the system's CAs */
+    const char *gateway_ca_pem; /* what is in WxPayGatewayCAFile; NULL: the system's CAs */
     mod_wxpay_timeout_t gateway_timeout;
     const char *state_dir;  /* absolute; the main server's */
     const char *store_path; /* absolute; the main server's */
@@ -70,14 +70,14 @@ typedef struct mod_wxpay_server_t {
 
     /* Derived, once. */
     int index;                      /* 0, 1, ...: this server's place among all servers */
-    const char *name; /* the ServerName written for this very server, or NULL */
+    const char *name;               /* the ServerName written for this very server, or NULL */
     const wxpay_account_t *account; /* NULL: no merchant here, so no endpoint answers */
 } mod_wxpay_server_t;
 
 typedef struct mod_wxpay_dir_t {
     const char *return_url; /* absolute URL or /path; NULL: stay on the paid page */
-    const apr_array_header_t *return_hosts; /* of const char *, lower case, host or host:port; NULL:
-                                             * only the public URL's own host */
+    /* Of const char *, lower case, host or host:port; NULL: only the public URL's own host. */
+    const apr_array_header_t *return_hosts;
     const char *where[MOD_WXPAY_DIRECTIVES_MAX];
 } mod_wxpay_dir_t;
 
@@ -91,8 +91,9 @@ const mod_wxpay_dir_t *mod_wxpay_config_dir(const request_rec *r);
 /* 1 if the configuration read into pconf contains any WxPay directive, wherever. */
 int mod_wxpay_config_present(apr_pool_t *pconf);
 void mod_wxpay_config_note(apr_pool_t *pconf);
-/* Something an admin should know, to be said once, although the configuration is read several times:
- * by check_config under `httpd -t`, by post_config when the server starts. text is copied. */
+/* Something an admin should know, to be said once, although the configuration is read several
+ * times: by check_config under `httpd -t`, by post_config when the server starts. text is copied.
+ */
 void mod_wxpay_config_warn(apr_pool_t *pconf, const char *text);
 /* Of const char *, or NULL. */
 const apr_array_header_t *mod_wxpay_config_warnings(apr_pool_t *pconf);
@@ -104,14 +105,16 @@ int mod_wxpay_config_return_allowed(const mod_wxpay_server_t *cfg, const mod_wxp
 
 /* 1 if this very server wrote a directive of the merchant group: it is a merchant of its own. */
 int mod_wxpay_config_own_merchant(const mod_wxpay_server_t *cfg);
-/* "file:line" where a directive was written, for this server or the one it inherits from; NULL: nowhere. */
+/* "file:line" where a directive was written, for this server or the one it inherits from, or NULL.
+ */
 const char *mod_wxpay_config_where(const mod_wxpay_server_t *cfg, const char *directive);
 /* 1 if this very server wrote it. */
 int mod_wxpay_config_own(const mod_wxpay_server_t *cfg, const char *directive);
 
 /* Apply defaults and derive the account of every server. Values only, no side effect outside pconf;
  * may run again with a better local_ip (this host's address, for orders whose vhost listens on no
- * address of its own). Accounts are made only where the merchant group and the public URL are there. */
+ * address of its own). Accounts are made only where the merchant group and the public URL are
+ * there. */
 void mod_wxpay_config_resolve(apr_pool_t *pconf, server_rec *main_server, const char *local_ip);
 
 /* Hooks of the module record. */

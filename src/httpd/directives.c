@@ -9,8 +9,8 @@ static const char *set(cmd_parms *cmd, void *dirconf, int argc, char *const argv
 {
     const mod_wxpay_row_t *row = cmd->cmd->cmd_data;
     int n = (int)(cmd->cmd - mod_wxpay_directives);
-    const char *where = apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename,
-                                     cmd->directive->line_num);
+    const char *where =
+        apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
     const char *err;
 
     mod_wxpay_config_note(cmd->pool);
@@ -43,12 +43,12 @@ static const char *set(cmd_parms *cmd, void *dirconf, int argc, char *const argv
 }
 
 #define SERVER(m) offsetof(mod_wxpay_server_t, m), sizeof(((mod_wxpay_server_t *)0)->m)
-#define DIR_(m)   offsetof(mod_wxpay_dir_t, m), sizeof(((mod_wxpay_dir_t *)0)->m)
-#define GLOBAL    MOD_WXPAY_ROW_GLOBAL
-#define MERCHANT  MOD_WXPAY_ROW_MERCHANT
-#define SITE      MOD_WXPAY_ROW_SITE
-#define SECRET    MOD_WXPAY_ROW_SECRET
-#define BOTH      (RSRC_CONF | ACCESS_CONF)
+#define DIR_(m) offsetof(mod_wxpay_dir_t, m), sizeof(((mod_wxpay_dir_t *)0)->m)
+#define GLOBAL MOD_WXPAY_ROW_GLOBAL
+#define MERCHANT MOD_WXPAY_ROW_MERCHANT
+#define SITE MOD_WXPAY_ROW_SITE
+#define SECRET MOD_WXPAY_ROW_SECRET
+#define BOTH (RSRC_CONF | ACCESS_CONF)
 
 #define ROW(name, context, member, parse, min, max, flags, help)                                   \
     AP_INIT_TAKE_ARGV(name, set,                                                                   \
@@ -80,7 +80,7 @@ const command_rec mod_wxpay_directives[] = {
         "Refuse|Deliver: authentic notifications for orders that are not known here"),
     ROW("WxPayGateway", RSRC_CONF, SERVER(gateway), mod_wxpay_value_gateway, 1, 2, 0,
         "url [backup-url]: the WeChat Pay gateway"),
-    ROW("WxPayGatewayCAFile", RSRC_CONF, SERVER(gateway_ca_file), mod_wxpay_value_file, 1, 1, 0,
+    ROW("WxPayGatewayCAFile", RSRC_CONF, SERVER(gateway_ca_pem), mod_wxpay_value_pem, 1, 1, 0,
         "file: PEM file of the CAs that may vouch for the gateway"),
     ROW("WxPayGatewayTimeout", RSRC_CONF, SERVER(gateway_timeout), mod_wxpay_value_timeout, 1, 2, 0,
         "total [connect]: how long a call may take per gateway host"),

@@ -8,11 +8,11 @@
 #include <http_config.h>
 #include "values.h"
 
-#define MOD_WXPAY_ROW_DIR      0x01u /* member of mod_wxpay_dir_t, else of mod_wxpay_server_t */
-#define MOD_WXPAY_ROW_GLOBAL   0x02u /* main server only */
-#define MOD_WXPAY_ROW_SECRET   0x04u /* literals are redacted */
+#define MOD_WXPAY_ROW_DIR 0x01u      /* member of mod_wxpay_dir_t, else of mod_wxpay_server_t */
+#define MOD_WXPAY_ROW_GLOBAL 0x02u   /* main server only */
+#define MOD_WXPAY_ROW_SECRET 0x04u   /* literals are redacted */
 #define MOD_WXPAY_ROW_MERCHANT 0x08u /* merged as one group: who sets one inherits none */
-#define MOD_WXPAY_ROW_SITE     0x10u /* not inherited by a server that is a merchant of its own */
+#define MOD_WXPAY_ROW_SITE 0x10u     /* not inherited by a server that is a merchant of its own */
 
 /* What a directive fills in; cmd_data of its command_rec. */
 typedef struct mod_wxpay_row_t {

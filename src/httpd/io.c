@@ -206,6 +206,5 @@ int mod_wxpay_send_problem(request_rec *r, const mod_wxpay_problem_t *problem)
     if (!text) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    return mod_wxpay_send(r, problem->status, "application/problem+json", text, strlen(text),
-                          NULL);
+    return mod_wxpay_send(r, problem->status, "application/problem+json", text, strlen(text), NULL);
 }

@@ -15,18 +15,18 @@
 #include <unistd.h>
 #include <util_mutex.h>
 
-#define STORE_MUTEX   "wxpay-store"
-#define STOP_WAIT     apr_time_from_sec(1)
+#define STORE_MUTEX "wxpay-store"
+#define STOP_WAIT apr_time_from_sec(1)
 #define STORE_TIMEOUT apr_time_from_sec(2)
 
 /* The only mutable statics of the module; a cleanup of pconf forgets them. */
 static struct {
-    int active;                    /* some WxPay directive is there */
-    const wxpay_secret_t *secret;  /* NULL: nothing was started */
+    int active;                   /* some WxPay directive is there */
+    const wxpay_secret_t *secret; /* NULL: nothing was started */
     mod_wxpay_shared_t *shared;
-    apr_global_mutex_t *mutex;     /* prefork only */
-    mod_wxpay_child_t *child;      /* in a child process */
-    mod_wxpay_slot_t *slot;        /* of this child; NULL: nobody waits here */
+    apr_global_mutex_t *mutex; /* prefork only */
+    mod_wxpay_child_t *child;  /* in a child process */
+    mod_wxpay_slot_t *slot;    /* of this child; NULL: nobody waits here */
     int stopped;
 } life;
 
@@ -137,8 +137,8 @@ static const char *prepare(apr_pool_t *pconf, server_rec *s, wxpay_secret_t **se
                                 threads_per_process(), &life.shared) != APR_SUCCESS) {
         return "there is no shared memory";
     }
-    if (!is_threaded() && ap_global_mutex_create(&life.mutex, NULL, STORE_MUTEX, NULL, s, pconf,
-                                                 0) != APR_SUCCESS) {
+    if (!is_threaded() &&
+        ap_global_mutex_create(&life.mutex, NULL, STORE_MUTEX, NULL, s, pconf, 0) != APR_SUCCESS) {
         return "the mutex wxpay-store cannot be made; see the Mutex directive";
     }
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? NULL : "libcurl does not start";
@@ -150,8 +150,7 @@ static void say_warnings(apr_pool_t *pconf, server_rec *s)
     int i;
 
     for (i = 0; list && i < list->nelts; i++) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "%s",
-                     APR_ARRAY_IDX(list, i, const char *));
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "%s", APR_ARRAY_IDX(list, i, const char *));
     }
 }
 
@@ -183,10 +182,10 @@ int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
         return OK;
     }
     life.secret = secret;
-    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "WXP0001: mod_wxpay/" MOD_WXPAY_VERSION
-                                                 " configured for %d server%s, orders in %s",
-                 merchants(s), merchants(s) == 1 ? "" : "s",
-                 mod_wxpay_config_server(s)->store_path);
+    ap_log_error(
+        APLOG_MARK, APLOG_NOTICE, 0, s,
+        "WXP0001: mod_wxpay/" MOD_WXPAY_VERSION " configured for %d server%s, orders in %s",
+        merchants(s), merchants(s) == 1 ? "" : "s", mod_wxpay_config_server(s)->store_path);
     return OK;
 }
 
@@ -225,8 +224,8 @@ static void store_unlock(void *baton)
     apr_global_mutex_unlock(baton);
 }
 
-static wxpay_rc_e open_store(apr_pool_t *p, mod_wxpay_child_t *child,
-                             const mod_wxpay_server_t *cfg, wxpay_error_t *err)
+static wxpay_rc_e open_store(apr_pool_t *p, mod_wxpay_child_t *child, const mod_wxpay_server_t *cfg,
+                             wxpay_error_t *err)
 {
     wxpay_sqlite_options_t options = {.path = cfg->store_path,
                                       .busy_timeout = STORE_TIMEOUT,
@@ -234,9 +233,8 @@ static wxpay_rc_e open_store(apr_pool_t *p, mod_wxpay_child_t *child,
                                       .seen = &life.shared->store_seen,
                                       .log = &child->log};
 
-    if (life.mutex && apr_global_mutex_child_init(&life.mutex,
-                                                  apr_global_mutex_lockfile(life.mutex), p)
-                          != APR_SUCCESS) {
+    if (life.mutex && apr_global_mutex_child_init(
+                          &life.mutex, apr_global_mutex_lockfile(life.mutex), p) != APR_SUCCESS) {
         return wxpay_error_set(err, WXPAY_EINTERNAL, "start", "mutex wxpay-store is not there");
     }
     if (life.mutex) {

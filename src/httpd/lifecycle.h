@@ -28,10 +28,10 @@ typedef struct mod_wxpay_child_t {
     wxpay_api_t api;
     wxpay_store_t *store; /* opened at first use */
     wxpay_flow_t *flow;
-    const wxpay_secret_t **csrf; /* by mod_wxpay_server_t.index; see mod_wxpay_csrf_key() */
-    mod_wxpay_log_limit_t *refused; /* log_limit.h: of refused notifications; in shared memory; never NULL */
-    int threads;                 /* requests this process serves at once */
-    int threaded;                /* 0 under prefork */
+    const wxpay_secret_t **csrf;    /* by mod_wxpay_server_t.index; see mod_wxpay_csrf_key() */
+    mod_wxpay_log_limit_t *refused; /* notifications; in shared memory; never NULL */
+    int threads;                    /* requests this process serves at once */
+    int threaded;                   /* 0 under prefork */
 } mod_wxpay_child_t;
 
 /* NULL: unconfigured, or it could not be started (the reason is in error_log): answer 503. */
@@ -40,11 +40,12 @@ const mod_wxpay_child_t *mod_wxpay_child(void);
 /* 1 if there is any WxPay directive in the running configuration. */
 int mod_wxpay_active(void);
 
-/* Key for the page's CSRF tokens of this server's site. Only while mod_wxpay_child() is not NULL. */
+/* Key for the page's CSRF tokens of this server's site. Only while mod_wxpay_child() is not NULL.
+ */
 const wxpay_secret_t *mod_wxpay_csrf_key(const mod_wxpay_server_t *cfg);
 
-/* Ask for a place to wait for the gateway: at most max(1, a quarter) of this process's threads and a
- * quarter of MaxRequestWorkers server-wide wait at once. 1: granted, mod_wxpay_wait_end() must
+/* Ask for a place to wait for the gateway: at most max(1, a quarter) of this process's threads and
+ * a quarter of MaxRequestWorkers server-wide wait at once. 1: granted, mod_wxpay_wait_end() must
  * follow. 0: go on without waiting (wait = 0). */
 int mod_wxpay_wait_begin(void);
 void mod_wxpay_wait_end(void);

@@ -86,9 +86,8 @@ int mod_wxpay_paths_pre_translate(request_rec *r)
 {
     const char *rest;
 
-    return !r->proxyreq && handler_of(mod_wxpay_config_server(r->server), r->uri, &rest)
-               ? OK
-               : DECLINED;
+    return !r->proxyreq && handler_of(mod_wxpay_config_server(r->server), r->uri, &rest) ? OK
+                                                                                         : DECLINED;
 }
 
 static void claim(request_rec *r, const char *handler)
@@ -106,9 +105,8 @@ static int claimed(request_rec *r)
 int mod_wxpay_paths_translate(request_rec *r)
 {
     const char *rest;
-    const char *handler = r->proxyreq
-                              ? NULL
-                              : handler_of(mod_wxpay_config_server(r->server), r->uri, &rest);
+    const char *handler =
+        r->proxyreq ? NULL : handler_of(mod_wxpay_config_server(r->server), r->uri, &rest);
 
     if (!handler) {
         return DECLINED;

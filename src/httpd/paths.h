@@ -11,7 +11,7 @@
 #include "config.h"
 
 #define MOD_WXPAY_HANDLER_CHECKOUT "wxpay-checkout"
-#define MOD_WXPAY_HANDLER_API      "wxpay-api"
+#define MOD_WXPAY_HANDLER_API "wxpay-api"
 
 /* The endpoints, each in a file of its own. cfg->account is not NULL. rest is the decoded URI
  * minus the configured path: "" or "/...". They check mod_wxpay_child() themselves. */
@@ -19,7 +19,8 @@ int mod_wxpay_notify(request_rec *r, const mod_wxpay_server_t *cfg);
 int mod_wxpay_checkout(request_rec *r, const mod_wxpay_server_t *cfg, const char *rest);
 int mod_wxpay_api(request_rec *r, const mod_wxpay_server_t *cfg, const char *rest);
 
-/* If uri is path itself or below it: what follows it ("" or "/..."). Else NULL. path may be NULL. */
+/* If uri is path itself or below it: what follows it ("" or "/..."). Else NULL. path may be NULL.
+ */
 const char *mod_wxpay_path_rest(const char *path, const char *uri);
 
 /* Hooks. */

@@ -26,8 +26,8 @@ typedef struct mod_wxpay_shared_t {
     mod_wxpay_slot_t slots[];
 } mod_wxpay_shared_t;
 
-/* Anonymous shared memory for `slots` processes, all zero but the limits, which are a quarter of the
- * workers of a process and of the server, one at least. Before forking. */
+/* Anonymous shared memory for `slots` processes, all zero but the limits, which are a quarter of
+ * the workers of a process and of the server, one at least. Before forking. */
 apr_status_t mod_wxpay_shared_create(apr_pool_t *p, int slots, int server_workers,
                                      int process_workers, mod_wxpay_shared_t **shared);
 

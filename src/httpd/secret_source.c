@@ -54,19 +54,33 @@ static apr_size_t without_line_end(const char *text, apr_size_t len)
 static const char *check_mode(cmd_parms *cmd, const char *path, const struct stat *st)
 {
     if (!S_ISREG(st->st_mode)) {
-        return apr_psprintf(cmd->pool, "WXP0120: %s is not a file; write the name of a file that "
-                                       "holds the secret and nothing else", path);
+        return apr_psprintf(cmd->pool,
+                            "WXP0120: %s is not a file; write the name of a file that "
+                            "holds the secret and nothing else",
+                            path);
     }
     if (st->st_mode & (S_IWGRP | S_IWOTH)) {
-        return apr_psprintf(cmd->pool, "WXP0121: others may write to %s (mode %04o); run: chmod "
-                                       "go-w %s", path, (unsigned)st->st_mode & 07777u, path);
+        return apr_psprintf(cmd->pool,
+                            "WXP0121: others may write to %s (mode %04o); run: chmod "
+                            "go-w %s",
+                            path, (unsigned)st->st_mode & 07777u, path);
     }
     if (st->st_mode & S_IROTH) {
         warn(cmd, "WXP0122",
-             apr_psprintf(cmd->temp_pool, "everybody on this host can read %s; unless a container "
-                                          "runtime made it so, run: chmod 0600 %s", path, path));
+             apr_psprintf(cmd->temp_pool,
+                          "everybody on this host can read %s; unless a container "
+                          "runtime made it so, run: chmod 0600 %s",
+                          path, path));
     }
     return NULL;
+}
+
+static const char *unreadable(cmd_parms *cmd, const char *path)
+{
+    return apr_psprintf(cmd->pool,
+                        "WXP0123: cannot read the key file %s: %s; make it, for example: "
+                        "install -m 0600 /dev/stdin %s",
+                        path, strerror(errno), path);
 }
 
 static const char *from_file(cmd_parms *cmd, const char *name, char *buf, apr_size_t *len)
@@ -74,33 +88,22 @@ static const char *from_file(cmd_parms *cmd, const char *name, char *buf, apr_si
     const char *path = ap_server_root_relative(cmd->pool, name);
     const char *err;
     struct stat st;
-    ssize_t n = -1;
+    ssize_t n;
     /* Not blocking, so that a FIFO put there cannot hang the start. */
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
 
     if (fd < 0) {
-        return apr_psprintf(cmd->pool, "WXP0123: cannot read the key file %s: %s; make it, for "
-                                       "example: install -m 0600 /dev/stdin %s", path ? path : name,
-                            strerror(path ? errno : ENOENT), path ? path : name);
+        return unreadable(cmd, path ? path : name);
     }
     /* The opened file is looked at, not its name: the name may be another file's by now. */
-    if (fstat(fd, &st) == 0) {
-        err = check_mode(cmd, path, &st);
-        n = err ? 0 : read(fd, buf, FILE_MAX);
-    }
-    else {
-        err = NULL;
+    err = fstat(fd, &st) == 0 ? check_mode(cmd, path, &st) : unreadable(cmd, path);
+    if (!err) {
+        n = read(fd, buf, FILE_MAX);
+        err = n < 0 ? unreadable(cmd, path) : NULL;
+        *len = n < 0 ? 0 : without_line_end(buf, (apr_size_t)n);
     }
     close(fd);
-    if (err) {
-        return err;
-    }
-    if (n < 0) {
-        return apr_psprintf(cmd->pool, "WXP0123: cannot read the key file %s: %s", path,
-                            strerror(errno));
-    }
-    *len = without_line_end(buf, (apr_size_t)n);
-    return NULL;
+    return err;
 }
 
 static const char *from_program(cmd_parms *cmd, const char *line, char *buf, apr_size_t *len)
@@ -114,9 +117,11 @@ static const char *from_program(cmd_parms *cmd, const char *line, char *buf, apr
     argv[0] = ap_server_root_relative(cmd->temp_pool, argv[0]);
     out = argv[0] ? ap_get_exec_line(cmd->temp_pool, argv[0], (const char *const *)argv) : NULL;
     if (!out || !*out) {
-        return apr_psprintf(cmd->pool, "WXP0125: the program %s printed no secret; it must be "
-                                       "executable and print the secret as its first line "
-                                       "(its environment is empty)", argv[0] ? argv[0] : line);
+        return apr_psprintf(cmd->pool,
+                            "WXP0125: the program %s printed no secret; it must be "
+                            "executable and print the secret as its first line "
+                            "(its environment is empty)",
+                            argv[0] ? argv[0] : line);
     }
     *len = strlen(out);
     if (*len > FILE_MAX) {
@@ -132,8 +137,9 @@ static const char *fetch(cmd_parms *cmd, const char *text, char *buf, apr_size_t
 {
     *len = 0;
     if (!is_source(text)) {
-        warn(cmd, "WXP0126", "the secret stands in the configuration itself, where everybody who may "
-                             "read it can see it; better: file:path");
+        warn(cmd, "WXP0126",
+             "the secret stands in the configuration itself, where everybody who may "
+             "read it can see it; better: file:path");
         *len = strlen(text);
         if (*len > FILE_MAX) {
             *len = FILE_MAX;
@@ -155,8 +161,8 @@ static const char *read_secret(cmd_parms *cmd, const char *text, apr_size_t min,
     apr_size_t len, i;
     const char *err = fetch(cmd, text, buf, &len);
 
-    if (err || (!len && is_source(text) &&
-                ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_DUMP)) {
+    if (err ||
+        (!len && is_source(text) && ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_DUMP)) {
         return err;
     }
     for (i = 0; i < len && buf[i] > ' ' && buf[i] < 127; i++) {
@@ -165,8 +171,10 @@ static const char *read_secret(cmd_parms *cmd, const char *text, apr_size_t min,
         err = apr_psprintf(cmd->pool, "WXP0128: the secret has %d bytes; %s", (int)len, wanted);
     }
     else if (i < len) {
-        err = apr_psprintf(cmd->pool, "WXP0127: byte %d of the secret is a blank, a line end or not "
-                                      "ASCII; %s", (int)i + 1, wanted);
+        err = apr_psprintf(cmd->pool,
+                           "WXP0127: byte %d of the secret is a blank, a line end or not "
+                           "ASCII; %s",
+                           (int)i + 1, wanted);
     }
     else {
         *secret = wxpay_secret_create(cmd->pool, buf, len);

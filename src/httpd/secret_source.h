@@ -2,16 +2,18 @@
  *
  * Files are read here, as root, at configuration time; children cannot and need not. A secret never
  * appears in a message; world-readable files and literals are warned of (mod_wxpay_config_warn); a
- * literal is redacted from the configuration tree, which -D DUMP_CONFIG and mod_info print. When configuration is only dumped no file is opened and no program run: the
- * secret is then NULL.
+ * literal is redacted from the configuration tree, which -D DUMP_CONFIG and mod_info print. When
+ * configuration is only dumped no file is opened and no program run: the secret is then NULL.
  */
 #ifndef MOD_WXPAY_SECRET_SOURCE_H
 #define MOD_WXPAY_SECRET_SOURCE_H
 
 #include "values.h"
 
-mod_wxpay_value_fn mod_wxpay_secret_key;     /* const wxpay_secret_t *: exactly 32 printable bytes */
-mod_wxpay_value_fn mod_wxpay_secret_api_key; /* mod_wxpay_secrets_t: one or two of 16-256 bytes */
+/* const wxpay_secret_t *: exactly 32 printable bytes. */
+mod_wxpay_value_fn mod_wxpay_secret_key;
+/* mod_wxpay_secrets_t: one or two of 16 to 256 printable bytes. */
+mod_wxpay_value_fn mod_wxpay_secret_api_key;
 
 /* Replace literal secrets in the configuration tree. */
 void mod_wxpay_secret_redact(cmd_parms *cmd, int argc, char *const argv[]);

@@ -56,9 +56,10 @@ static const char *inspect_parent(apr_pool_t *p, const char *dir)
                             dir, parent, parent);
     }
     if (geteuid() != 0 && access(parent, W_OK | X_OK) != 0) {
-        return apr_psprintf(p, "%s cannot be made by user %lu; run as root: install -d -m 0711 -o "
-                               "%lu %s", dir, (unsigned long)geteuid(), (unsigned long)geteuid(),
-                            dir);
+        return apr_psprintf(p,
+                            "%s cannot be made by user %lu; run as root: install -d -m 0711 -o "
+                            "%lu %s",
+                            dir, (unsigned long)geteuid(), (unsigned long)geteuid(), dir);
     }
     return NULL;
 }
@@ -74,9 +75,10 @@ static const char *inspect_secret(apr_pool_t *p, const char *path, const struct 
         return apr_psprintf(p, "others may read %s; run: chmod 0600 %s", path, path);
     }
     if (st->st_size != MOD_WXPAY_STATE_SECRET_LEN) {
-        return apr_psprintf(p, "%s has %ld bytes instead of %d; remove it, and a new one is made "
-                               "(open payment pages must then be loaded again)", path,
-                            (long)st->st_size, MOD_WXPAY_STATE_SECRET_LEN);
+        return apr_psprintf(p,
+                            "%s has %ld bytes instead of %d; remove it, and a new one is made "
+                            "(open payment pages must then be loaded again)",
+                            path, (long)st->st_size, MOD_WXPAY_STATE_SECRET_LEN);
     }
     return NULL;
 }
@@ -118,15 +120,6 @@ const char *mod_wxpay_state_inspect_store(apr_pool_t *p, const char *path)
         return check(p, path, &st, S_IFREG, serving_uid());
     }
     return NULL;
-}
-
-int mod_wxpay_state_may_read(const char *path)
-{
-    struct stat st;
-
-    /* Group rights are given the benefit of the doubt. */
-    return stat(path, &st) != 0 || (st.st_mode & (S_IROTH | S_IRGRP)) ||
-           st.st_uid == serving_uid();
 }
 
 /* Open a directory inside parent (or, with AT_FDCWD, anywhere), making it if it is not there. */

@@ -20,7 +20,4 @@ const char *mod_wxpay_state_prepare(apr_pool_t *p, const char *dir, wxpay_secret
 /* May the serving user keep a database file at path? NULL or a sentence. Looks only. */
 const char *mod_wxpay_state_inspect_store(apr_pool_t *p, const char *path);
 
-/* 0 if the mode of the file surely keeps the serving user from reading it. */
-int mod_wxpay_state_may_read(const char *path);
-
 #endif

@@ -6,7 +6,7 @@
 #include <apr_uri.h>
 
 #define MINUTE apr_time_from_sec(60)
-#define DAY    apr_time_from_sec(24 * 3600)
+#define DAY apr_time_from_sec(24 * 3600)
 
 static const char *word(cmd_parms *cmd, void *member, const char *text, int digits_only,
                         const char *example)
@@ -46,8 +46,10 @@ const char *mod_wxpay_value_sign_type(cmd_parms *cmd, void *member, int argc, ch
         *(wxpay_sign_e *)member = WXPAY_SIGN_HMAC_SHA256;
     }
     else {
-        return apr_psprintf(cmd->pool, "WXP0102: unknown sign type \"%s\"; write: WxPaySignType "
-                                       "HMAC-SHA256 (or MD5)", argv[0]);
+        return apr_psprintf(cmd->pool,
+                            "WXP0102: unknown sign type \"%s\"; write: WxPaySignType "
+                            "HMAC-SHA256 (or MD5)",
+                            argv[0]);
     }
     return NULL;
 }
@@ -90,8 +92,8 @@ static const char *base_url(apr_pool_t *p, const char *text, apr_uri_t *uri)
 /* scheme://host[:port] without the scheme's default port, so that one site has one spelling. */
 static const char *origin(apr_pool_t *p, const apr_uri_t *uri)
 {
-    const char *host = strchr(uri->hostname, ':') ? apr_pstrcat(p, "[", uri->hostname, "]", NULL)
-                                                  : uri->hostname;
+    const char *host =
+        strchr(uri->hostname, ':') ? apr_pstrcat(p, "[", uri->hostname, "]", NULL) : uri->hostname;
 
     if (!uri->port_str || !*uri->port_str || uri->port == apr_uri_port_of_scheme(uri->scheme)) {
         return apr_pstrcat(p, uri->scheme, "://", host, NULL);
@@ -109,8 +111,10 @@ const char *mod_wxpay_value_public_url(cmd_parms *cmd, void *member, int argc, c
         wrong = "holds a path";
     }
     if (wrong) {
-        return apr_psprintf(cmd->pool, "WXP0103: \"%s\" %s; write scheme, host and port only: "
-                                       "WxPayPublicURL https://shop.example", argv[0], wrong);
+        return apr_psprintf(cmd->pool,
+                            "WXP0103: \"%s\" %s; write scheme, host and port only: "
+                            "WxPayPublicURL https://shop.example",
+                            argv[0], wrong);
     }
     *(const char **)member = origin(cmd->pool, &uri);
     return NULL;
@@ -128,14 +132,18 @@ const char *mod_wxpay_value_gateway(cmd_parms *cmd, void *member, int argc, char
         char *url;
 
         if (wrong) {
-            return apr_psprintf(cmd->pool, "WXP0104: gateway \"%s\" %s; write: WxPayGateway "
-                                           "https://api.mch.weixin.qq.com "
-                                           "https://api2.mch.weixin.qq.com", argv[i], wrong);
+            return apr_psprintf(cmd->pool,
+                                "WXP0104: gateway \"%s\" %s; write: WxPayGateway "
+                                "https://api.mch.weixin.qq.com "
+                                "https://api2.mch.weixin.qq.com",
+                                argv[i], wrong);
         }
         if (strcmp(uri.scheme, "http") == 0 && !mod_wxpay_host_is_loopback(uri.hostname)) {
-            return apr_psprintf(cmd->pool, "WXP0105: plain http to the gateway \"%s\" would show "
-                                           "every order to the network; write https:// (http is "
-                                           "for loopback hosts only)", argv[i]);
+            return apr_psprintf(cmd->pool,
+                                "WXP0105: plain http to the gateway \"%s\" would show "
+                                "every order to the network; write https:// (http is "
+                                "for loopback hosts only)",
+                                argv[i]);
         }
         url = apr_pstrcat(cmd->pool, origin(cmd->pool, &uri), uri.path, NULL);
         while (url[strlen(url) - 1] == '/') {
@@ -166,7 +174,8 @@ static const char *bad_path(const char *path)
             if (c == segment) {
                 return *c ? "holds //" : "ends in /";
             }
-            if (segment[0] == '.' && (c - segment == 1 || (c - segment == 2 && segment[1] == '.'))) {
+            if (segment[0] == '.' &&
+                (c - segment == 1 || (c - segment == 2 && segment[1] == '.'))) {
                 return "holds . or ..";
             }
             if (!*c) {
@@ -190,8 +199,9 @@ const char *mod_wxpay_value_path(cmd_parms *cmd, void *member, int argc, char *c
 
         return apr_psprintf(cmd->pool, "WXP0106: \"%s\" %s; write a path such as: %s %s", argv[0],
                             wrong, cmd->cmd->name,
-                            *kind == 'N' ? "/wxpay/notify" : *kind == 'C' ? "/wxpay/pay"
-                                                                          : "/wxpay/api");
+                            *kind == 'N'   ? "/wxpay/notify"
+                            : *kind == 'C' ? "/wxpay/pay"
+                                           : "/wxpay/api");
     }
     *(const char **)member = argv[0];
     return NULL;
@@ -217,8 +227,10 @@ const char *mod_wxpay_value_api_allow(cmd_parms *cmd, void *member, int argc, ch
                    "WxPayApiAllow create query close";
         }
         else {
-            return apr_psprintf(cmd->pool, "WXP0108: the API knows no \"%s\"; write: WxPayApiAllow "
-                                           "create query close", argv[i]);
+            return apr_psprintf(cmd->pool,
+                                "WXP0108: the API knows no \"%s\"; write: WxPayApiAllow "
+                                "create query close",
+                                argv[i]);
         }
     }
     *(unsigned *)member = allow;
@@ -229,8 +241,10 @@ const char *mod_wxpay_value_orphans(cmd_parms *cmd, void *member, int argc, char
 {
     (void)argc;
     if (ap_cstr_casecmp(argv[0], "Refuse") != 0 && ap_cstr_casecmp(argv[0], "Deliver") != 0) {
-        return apr_psprintf(cmd->pool, "WXP0109: \"%s\" is neither; write: WxPayOrphans Refuse (or "
-                                       "Deliver, when orders are created elsewhere)", argv[0]);
+        return apr_psprintf(cmd->pool,
+                            "WXP0109: \"%s\" is neither; write: WxPayOrphans Refuse (or "
+                            "Deliver, when orders are created elsewhere)",
+                            argv[0]);
     }
     *(int *)member = ap_cstr_casecmp(argv[0], "Deliver") == 0;
     return NULL;
@@ -241,12 +255,8 @@ int mod_wxpay_parse_time(const char *text, apr_interval_time_t *t)
     static const struct {
         const char *unit;
         apr_interval_time_t us;
-    } units[] = {{"", APR_USEC_PER_SEC},
-                 {"ms", 1000},
-                 {"s", APR_USEC_PER_SEC},
-                 {"min", MINUTE},
-                 {"h", 60 * MINUTE},
-                 {"d", DAY}};
+    } units[] = {{"", APR_USEC_PER_SEC}, {"ms", 1000},       {"s", APR_USEC_PER_SEC},
+                 {"min", MINUTE},        {"h", 60 * MINUTE}, {"d", DAY}};
     apr_int64_t n = 0;
     const char *c = text;
     unsigned i;
@@ -293,21 +303,22 @@ const char *mod_wxpay_value_timeout(cmd_parms *cmd, void *member, int argc, char
 {
     mod_wxpay_timeout_t *timeout = member;
     const char *fix = "a time from 100ms to 60s; write for example: WxPayGatewayTimeout 8s 3s";
-    const char *err = bounded_time(cmd, &timeout->total, argv[0], apr_time_from_msec(100), MINUTE,
-                                   fix);
+    const char *err =
+        bounded_time(cmd, &timeout->total, argv[0], apr_time_from_msec(100), MINUTE, fix);
 
     if (err) {
         return err;
     }
     if (argc == 1) {
-        timeout->connect = timeout->total > apr_time_from_sec(6) ? apr_time_from_sec(3)
-                                                                 : timeout->total / 2;
+        timeout->connect =
+            timeout->total > apr_time_from_sec(6) ? apr_time_from_sec(3) : timeout->total / 2;
         return NULL;
     }
     err = bounded_time(cmd, &timeout->connect, argv[1], 1000, MINUTE, fix);
     if (!err && timeout->connect >= timeout->total) {
-        err = apr_psprintf(cmd->pool, "WXP0111: connecting may take %s, but the whole call only "
-                                      "%s; write the longer time first: WxPayGatewayTimeout 8s 3s",
+        err = apr_psprintf(cmd->pool,
+                           "WXP0111: connecting may take %s, but the whole call only "
+                           "%s; write the longer time first: WxPayGatewayTimeout 8s 3s",
                            argv[1], argv[0]);
     }
     return err;
@@ -315,14 +326,16 @@ const char *mod_wxpay_value_timeout(cmd_parms *cmd, void *member, int argc, char
 
 const char *mod_wxpay_value_max_calls(cmd_parms *cmd, void *member, int argc, char *const argv[])
 {
-    apr_size_t len = strlen(argv[0]);
+    char *end = NULL;
+    long n = apr_isdigit(argv[0][0]) ? strtol(argv[0], &end, 10) : 0;
 
     (void)argc;
-    if (len < 1 || len > 5 || strspn(argv[0], "0123456789") != len ||
-        atoi(argv[0]) < 1 || atoi(argv[0]) > 10000) {
-        return apr_psprintf(cmd->pool, "WXP0112: \"%s\" is not a number from 1 to 10000; write for "
-                                       "example: WxPayMaxCalls 64", argv[0]);
+    if (n < 1 || n > 10000 || *end) {
+        return apr_psprintf(cmd->pool,
+                            "WXP0112: \"%s\" is not a number from 1 to 10000; write for "
+                            "example: WxPayMaxCalls 64",
+                            argv[0]);
     }
-    *(int *)member = atoi(argv[0]);
+    *(int *)member = (int)n;
     return NULL;
 }

@@ -11,22 +11,22 @@
 
 typedef const char *mod_wxpay_value_fn(cmd_parms *cmd, void *member, int argc, char *const argv[]);
 
-mod_wxpay_value_fn mod_wxpay_value_appid;      /* const char * */
-mod_wxpay_value_fn mod_wxpay_value_mch_id;     /* const char * */
-mod_wxpay_value_fn mod_wxpay_value_sign_type;  /* wxpay_sign_e */
-mod_wxpay_value_fn mod_wxpay_value_public_url; /* const char * */
-mod_wxpay_value_fn mod_wxpay_value_path;       /* const char * */
-mod_wxpay_value_fn mod_wxpay_value_api_allow;  /* unsigned */
-mod_wxpay_value_fn mod_wxpay_value_orphans;    /* int */
-mod_wxpay_value_fn mod_wxpay_value_gateway;    /* mod_wxpay_gateway_t */
-mod_wxpay_value_fn mod_wxpay_value_timeout;    /* mod_wxpay_timeout_t */
-mod_wxpay_value_fn mod_wxpay_value_file;       /* const char *, absolute, a readable file */
-mod_wxpay_value_fn mod_wxpay_value_state_dir;  /* const char *, absolute */
-mod_wxpay_value_fn mod_wxpay_value_store;      /* const char *, absolute */
-mod_wxpay_value_fn mod_wxpay_value_order_ttl;  /* apr_interval_time_t */
-mod_wxpay_value_fn mod_wxpay_value_max_calls;  /* int */
-mod_wxpay_value_fn mod_wxpay_value_max_wait;   /* apr_interval_time_t */
-mod_wxpay_value_fn mod_wxpay_value_return_url; /* const char * */
+mod_wxpay_value_fn mod_wxpay_value_appid;        /* const char * */
+mod_wxpay_value_fn mod_wxpay_value_mch_id;       /* const char * */
+mod_wxpay_value_fn mod_wxpay_value_sign_type;    /* wxpay_sign_e */
+mod_wxpay_value_fn mod_wxpay_value_public_url;   /* const char * */
+mod_wxpay_value_fn mod_wxpay_value_path;         /* const char * */
+mod_wxpay_value_fn mod_wxpay_value_api_allow;    /* unsigned */
+mod_wxpay_value_fn mod_wxpay_value_orphans;      /* int */
+mod_wxpay_value_fn mod_wxpay_value_gateway;      /* mod_wxpay_gateway_t */
+mod_wxpay_value_fn mod_wxpay_value_timeout;      /* mod_wxpay_timeout_t */
+mod_wxpay_value_fn mod_wxpay_value_pem;          /* const char *, absolute, a readable file */
+mod_wxpay_value_fn mod_wxpay_value_state_dir;    /* const char *, absolute */
+mod_wxpay_value_fn mod_wxpay_value_store;        /* const char *, absolute */
+mod_wxpay_value_fn mod_wxpay_value_order_ttl;    /* apr_interval_time_t */
+mod_wxpay_value_fn mod_wxpay_value_max_calls;    /* int */
+mod_wxpay_value_fn mod_wxpay_value_max_wait;     /* apr_interval_time_t */
+mod_wxpay_value_fn mod_wxpay_value_return_url;   /* const char * */
 mod_wxpay_value_fn mod_wxpay_value_return_hosts; /* const apr_array_header_t * of const char * */
 
 /* 1 if host names this machine only: localhost, 127.0.0.0/8, ::1 (with or without brackets). */

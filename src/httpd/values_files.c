@@ -20,26 +20,46 @@ static const char *absolute(cmd_parms *cmd, void *member, const char *path)
     return NULL;
 }
 
-const char *mod_wxpay_value_file(cmd_parms *cmd, void *member, int argc, char *const argv[])
+#define PEM_MAX (1024 * 1024)
+
+/* Read here, as root: children cannot open what only root may read. */
+static const char *read_pem(cmd_parms *cmd, const char *path, const char **pem)
 {
-    const char *err = absolute(cmd, member, argv[0]);
-    const char *path = *(const char **)member;
     apr_file_t *file;
-    apr_status_t rv;
+    apr_size_t len = PEM_MAX;
+    char *bytes = apr_palloc(cmd->temp_pool, PEM_MAX);
     char text[128];
+    apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_OS_DEFAULT, cmd->temp_pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_read_full(file, bytes, len, &len);
+        apr_file_close(file);
+    }
+    if (rv != APR_SUCCESS && rv != APR_EOF) {
+        return apr_psprintf(
+            cmd->pool, "WXP0114: cannot read %s: %s; write the name of a PEM file that is there",
+            path, apr_strerror(rv, text, sizeof(text)));
+    }
+    *pem = apr_pstrmemdup(cmd->pool, bytes, len);
+    if (len == PEM_MAX || !strstr(*pem, "-----BEGIN CERTIFICATE-----")) {
+        return apr_psprintf(cmd->pool,
+                            "WXP0118: %s holds no CA certificate; write the name of a file with "
+                            "\"-----BEGIN CERTIFICATE-----\" in it, up to 1 MiB",
+                            path);
+    }
+    return NULL;
+}
+
+const char *mod_wxpay_value_pem(cmd_parms *cmd, void *member, int argc, char *const argv[])
+{
+    const char *path;
+    const char *err = absolute(cmd, &path, argv[0]);
 
     (void)argc;
     if (err || ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_DUMP) {
         return err;
     }
-    rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_OS_DEFAULT, cmd->temp_pool);
-    if (rv != APR_SUCCESS) {
-        return apr_psprintf(cmd->pool, "WXP0114: cannot read %s: %s; write the name of a PEM file "
-                                       "that is there", path,
-                            apr_strerror(rv, text, sizeof(text)));
-    }
-    apr_file_close(file);
-    return NULL;
+    return read_pem(cmd, path, member);
 }
 
 const char *mod_wxpay_value_state_dir(cmd_parms *cmd, void *member, int argc, char *const argv[])
@@ -51,8 +71,10 @@ const char *mod_wxpay_value_state_dir(cmd_parms *cmd, void *member, int argc, ch
 const char *mod_wxpay_value_store(cmd_parms *cmd, void *member, int argc, char *const argv[])
 {
     if (ap_cstr_casecmp(argv[0], "sqlite3") != 0) {
-        return apr_psprintf(cmd->pool, "WXP0115: there is no store \"%s\"; write: WxPayStore "
-                                       "sqlite3 /var/lib/wxpay/db/wxpay.db", argv[0]);
+        return apr_psprintf(cmd->pool,
+                            "WXP0115: there is no store \"%s\"; write: WxPayStore "
+                            "sqlite3 /var/lib/wxpay/db/wxpay.db",
+                            argv[0]);
     }
     return argc > 1 ? absolute(cmd, member, argv[1]) : NULL;
 }
@@ -75,15 +97,16 @@ const char *mod_wxpay_value_return_url(cmd_parms *cmd, void *member, int argc, c
         c++;
     }
     if (!good || *c || c - url > 512) {
-        return apr_psprintf(cmd->pool, "WXP0116: \"%s\" is no place to return to; write a path or "
-                                       "URL: WxPayReturnURL /thanks", url);
+        return apr_psprintf(cmd->pool,
+                            "WXP0116: \"%s\" is no place to return to; write a path or "
+                            "URL: WxPayReturnURL /thanks",
+                            url);
     }
     *(const char **)member = url;
     return NULL;
 }
 
-const char *mod_wxpay_value_return_hosts(cmd_parms *cmd, void *member, int argc,
-                                         char *const argv[])
+const char *mod_wxpay_value_return_hosts(cmd_parms *cmd, void *member, int argc, char *const argv[])
 {
     apr_array_header_t *hosts = apr_array_make(cmd->pool, argc, sizeof(const char *));
     int i;
@@ -95,9 +118,11 @@ const char *mod_wxpay_value_return_hosts(cmd_parms *cmd, void *member, int argc,
         ap_str_tolower(host);
         if (!len || len > 255 ||
             strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-._:[]") != len) {
-            return apr_psprintf(cmd->pool, "WXP0117: \"%s\" is not a host name; write names without "
-                                           "scheme and path: WxPayReturnHosts shop.example "
-                                           "www.shop.example:8443", argv[i]);
+            return apr_psprintf(cmd->pool,
+                                "WXP0117: \"%s\" is not a host name; write names without "
+                                "scheme and path: WxPayReturnHosts shop.example "
+                                "www.shop.example:8443",
+                                argv[i]);
         }
         APR_ARRAY_PUSH(hosts, const char *) = host;
     }

@@ -81,7 +81,7 @@ def test_the_same_order_at_once(shop):
 
 
 def test_places_to_wait_are_few(new_shop):
-    """A quarter of the threads may wait; the others are told to come again, and nothing is stored."""
+    """A quarter of the threads may wait; others are told to come again, and nothing is stored."""
     shop = new_shop()
     with shop.behaviour(path="unifiedorder", delay_ms=2000), \
             concurrent.futures.ThreadPoolExecutor(60) as pool:

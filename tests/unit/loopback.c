@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -37,7 +38,7 @@
 struct loopback_t {
     apr_pool_t *pool;
     SSL_CTX *tls;
-    char ca_file[64];
+    const char *ca_pem; /* NULL without TLS */
     int listener;
     int port;
     pthread_t acceptor;
@@ -247,8 +248,9 @@ static void make_certificate(loopback_t *server)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *cert = X509_new();
-    FILE *file;
-    int fd;
+    BIO *pem;
+    char *text;
+    long len;
 
     must(key && cert && X509_set_version(cert, 2));
     ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
@@ -261,11 +263,11 @@ static void make_certificate(loopback_t *server)
     add_extension(cert, NID_basic_constraints, "critical,CA:TRUE");
     add_extension(cert, NID_subject_alt_name, "IP:127.0.0.1");
     must(X509_sign(cert, key, EVP_sha256()));
-    strcpy(server->ca_file, "/tmp/loopback-ca-XXXXXX");
-    fd = mkstemp(server->ca_file);
-    must(fd >= 0 && (file = fdopen(fd, "w")));
-    must(PEM_write_X509(file, cert));
-    fclose(file);
+    pem = BIO_new(BIO_s_mem());
+    must(pem && PEM_write_bio_X509(pem, cert));
+    len = BIO_get_mem_data(pem, &text);
+    server->ca_pem = apr_pstrmemdup(server->pool, text, (apr_size_t)len);
+    BIO_free(pem);
     server->tls = SSL_CTX_new(TLS_server_method());
     must(SSL_CTX_use_certificate(server->tls, cert) == 1
          && SSL_CTX_use_PrivateKey(server->tls, key) == 1);
@@ -300,9 +302,9 @@ const char *loopback_url(const loopback_t *server, const char *path)
                         server->port, path);
 }
 
-const char *loopback_ca_file(const loopback_t *server)
+const char *loopback_ca_pem(const loopback_t *server)
 {
-    return server->ca_file;
+    return server->ca_pem;
 }
 
 int loopback_connections(loopback_t *server)
@@ -336,7 +338,6 @@ void loopback_stop(loopback_t *server)
     }
     if (server->tls) {
         SSL_CTX_free(server->tls);
-        unlink(server->ca_file);
     }
     pthread_mutex_destroy(&server->lock);
 }

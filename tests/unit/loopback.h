@@ -14,7 +14,7 @@ typedef struct loopback_t loopback_t;
 /* Lives until loopback_stop(). tls: with a certificate of its own for 127.0.0.1. */
 loopback_t *loopback_start(apr_pool_t *pool, int tls);
 const char *loopback_url(const loopback_t *server, const char *path);
-const char *loopback_ca_file(const loopback_t *server);
+const char *loopback_ca_pem(const loopback_t *server);
 int loopback_connections(loopback_t *server); /* accepted so far */
 int loopback_requests(loopback_t *server);    /* read so far */
 void loopback_stop(loopback_t *server);

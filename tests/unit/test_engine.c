@@ -77,7 +77,7 @@ static void call_init(call_t *call, const char *url)
     call->request.content_type = "text/xml; charset=utf-8";
     call->request.body = "<xml>hello</xml>";
     call->request.body_len = 16;
-    call->request.ca_file = loopback_ca_file(server)[0] ? loopback_ca_file(server) : NULL;
+    call->request.ca_pem = loopback_ca_pem(server);
     call->request.timeout = apr_time_from_sec(100); /* valgrind on a busy machine is slow */
     call->request.connect_timeout = apr_time_from_sec(100);
     call->request.max_reply = 65536;
@@ -383,7 +383,7 @@ static void a_stranger_gets_nothing(void **state)
 
     (void)state;
     call_init(&call, loopback_url(server, "/echo"));
-    call.request.ca_file = NULL; /* the system's do not know it */
+    call.request.ca_pem = NULL; /* the system's do not know it */
     run(&call);
     assert_unsent(&call);
     /* the right certificate for another name */
@@ -396,7 +396,7 @@ static void a_stranger_gets_nothing(void **state)
     assert_int_equal(call.status, 200);
     /* a kept, verified connection is not for a call that trusts others */
     call_init(&call, loopback_url(server, "/echo"));
-    call.request.ca_file = NULL;
+    call.request.ca_pem = NULL;
     run(&call);
     assert_unsent(&call);
 }
