@@ -8,7 +8,6 @@
 
 #define WXPAY_CODE_TTL apr_time_from_sec(2 * 3600 - 60) /* of prepay_id and code_url, less a margin */
 #define WXPAY_CLOSE_AFTER apr_time_from_sec(5 * 60 + 10) /* the gateway may refuse to close earlier */
-#define WXPAY_QUEUE_WAIT apr_time_from_sec(5) /* a call never waits longer for its turn in the engine */
 #define WXPAY_DUPLICATES 32 /* paid notices whose repeats are counted in memory at once */
 
 typedef struct wxpay_duplicate_t {

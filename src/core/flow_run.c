@@ -157,7 +157,7 @@ static wxpay_rc_e lease(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a, ap
     }
     a->tries++;
     a->lease_owner = run->owner;
-    a->lease_until = now + WXPAY_QUEUE_WAIT + wxpay_account_deadline(run->account)
+    a->lease_until = now + WXPAY_API_QUEUE_WAIT + wxpay_account_deadline(run->account)
                      + apr_time_from_sec(5);
     return wxpay_row_attempt_update(tx, a, was, err);
 }

@@ -291,6 +291,7 @@ static wxpay_rc_e start_child(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *c
     child->api.transport = wxpay_engine_transport(child->engine);
     child->api.xml = child->xml;
     child->api.log = &child->log;
+    child->api.memory = apr_pcalloc(p, sizeof(*child->api.memory));
     flow.store = child->store;
     return wxpay_flow_create(p, &flow, &child->flow, err);
 }

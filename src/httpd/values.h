@@ -20,7 +20,7 @@ mod_wxpay_value_fn mod_wxpay_value_api_allow;    /* unsigned */
 mod_wxpay_value_fn mod_wxpay_value_orphans;      /* int */
 mod_wxpay_value_fn mod_wxpay_value_gateway;      /* mod_wxpay_gateway_t */
 mod_wxpay_value_fn mod_wxpay_value_timeout;      /* mod_wxpay_timeout_t */
-mod_wxpay_value_fn mod_wxpay_value_pem;          /* const char *, absolute, a readable file */
+mod_wxpay_value_fn mod_wxpay_value_pem;          /* const char *: a PEM file's text */
 mod_wxpay_value_fn mod_wxpay_value_state_dir;    /* const char *, absolute */
 mod_wxpay_value_fn mod_wxpay_value_store;        /* const char *, absolute */
 mod_wxpay_value_fn mod_wxpay_value_order_ttl;    /* apr_interval_time_t */

@@ -4,6 +4,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#define PEM_MAX (1024 * 1024)
+
 static const char *absolute(cmd_parms *cmd, void *member, const char *path)
 {
     char *full = ap_server_root_relative(cmd->pool, path);
@@ -19,8 +21,6 @@ static const char *absolute(cmd_parms *cmd, void *member, const char *path)
     *(const char **)member = full;
     return NULL;
 }
-
-#define PEM_MAX (1024 * 1024)
 
 /* Read here, as root: children cannot open what only root may read. */
 static const char *read_pem(cmd_parms *cmd, const char *path, const char **pem)

@@ -50,8 +50,8 @@ def test_two_sites_have_a_merchant_and_a_key_each(httpd):
     for name, key in (("tea.example", "tea-site.key"), ("books.example", "books-site.key")):
         web = Web(server.url, headers={"Host": name})
         bearer = {"Authorization": "Bearer %s-fedcba9876543210" % key}
-        reply = web.post("/wxpay/api/orders", {"out_trade_no": "A1", "total_fee": 100, "body": name},
-                         bearer)
+        facts = {"out_trade_no": "A1", "total_fee": 100, "body": name}
+        reply = web.post("/wxpay/api/orders", facts, bearer)
         assert reply.status == 201
         made[name] = reply.json()
         assert made[name]["pay_url"].startswith("https://%s/wxpay/pay/" % name)

@@ -1,5 +1,5 @@
-"""Routing: rarer things of a site that could get in the way of our endpoints (the common ones are in
-test_in_the_way), which URIs are ours, what every answer carries, and look-alike headers."""
+"""Routing: rarer things of a site that could get in our way (the common ones: test_in_the_way),
+which URIs are ours, what every answer carries, and look-alike headers."""
 
 import pytest
 
@@ -9,8 +9,8 @@ NOWHERE = "http://127.0.0.1:9/"
 
 # What a site may have set up for everything below "/".
 SITES = {
-    "redirect to the canonical name": 'RewriteEngine On\nRewriteRule ^ https://www.x.example%{REQUEST_URI}'
-                                      ' [R=301,L]\n',
+    "redirect to the canonical name":
+        "RewriteEngine On\nRewriteRule ^ https://www.x.example%{REQUEST_URI} [R=301,L]\n",
     "ProxyPass, encoded": 'ProxyPass "/" "%s" mapping=encoded\n' % NOWHERE,
     "rewriting to a proxy": 'RewriteEngine On\nRewriteRule ^/(.*) %s$1 [P]\n' % NOWHERE,
     "SetHandler": "<Location />\nSetHandler server-status\n</Location>\n",
@@ -43,7 +43,6 @@ def check_pages_and_api(shop):
 def test_the_site_does_not_get_in_the_way(new_shop, conf):
     shop = new_shop(public="http://127.0.0.1:{port}", conf=conf, tls=False)
     shop.httpd.write("htdocs/index.php", "the site's own\n")
-    shop.httpd.write("htdocs/sorry.html", "the site's own error page\n")
     shop.httpd.expect_log("WXP0302")
     check_notify(shop)
     check_pages_and_api(shop)

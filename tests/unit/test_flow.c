@@ -56,6 +56,11 @@ static void another_sites_number(void **state)
     assert_null(snap);
     assert_int_equal(wxpay_flow_read(rig->flow, &rig->account, "A1", rig->pool, &snap, &err),
                      WXPAY_ENOTFOUND);
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_ENOTFOUND);
+    assert_null(snap);
+    assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
+                                      rig->pool, &snap, &err), WXPAY_ENOTFOUND);
+    assert_int_equal(rig->orders + rig->closes, 0);
 }
 
 static void opened_and_reused(void **state)
