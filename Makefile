@@ -141,7 +141,9 @@ fuzz:
 lint:
 	@sh tests/deps --lint
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
-	cppcheck -q --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 -Isrc/core -Isrc/httpd src mod_wxpay.c
+	@$(MAKE) --no-print-directory $(ASSETS)
+	cppcheck -q --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
+	  -Isrc/core -Isrc/httpd -I$(BUILD)/gen src mod_wxpay.c
 	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/clang EXTRA=-Werror all
 
 format:
@@ -170,6 +172,8 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(CORE_OBJ:.o=.d) $(GLUE_OBJ:.o=.d) $(UNIT_BIN:=.d)
+
+.SECONDARY: $(ASSETS)
 
 .PHONY: all clean demo demo-check demo-deps deps format fuzz guard help install lint sanitize test \
   test-browser test-gateway test-httpd test-threads test-unit valgrind

@@ -12,14 +12,15 @@ typedef struct wxpay_account_t {
     const char *site; /* public URL without a slash at its end; the owner of orders */
     const char *appid;
     const char *mch_id;
-    const char *sub_appid;       /* NULL unless service-provider mode */
-    const char *sub_mch_id;      /* NULL unless service-provider mode */
-    const wxpay_secret_t *key;   /* API v2 key, 32 bytes */
-    wxpay_sign_e sign_type;      /* what we send */
-    const char *notify_url;      /* absolute, no query; NULL when the site has no notify path */
-    const char *server_ip;       /* spbill_create_ip of NATIVE orders: this server's address */
-    const char *gateway[2];      /* base URLs; [1] may be NULL */
-    const char *gateway_ca_pem; /* PEM text, read as root: children cannot; NULL: the system's CAs */
+    const char *sub_appid;     /* NULL unless service-provider mode */
+    const char *sub_mch_id;    /* NULL unless service-provider mode */
+    const wxpay_secret_t *key; /* API v2 key, 32 bytes */
+    wxpay_sign_e sign_type;    /* what we send */
+    const char *notify_url;    /* absolute, no query; NULL when the site has no notify path */
+    const char *server_ip;     /* spbill_create_ip of NATIVE orders: this server's address */
+    const char *gateway[2];    /* base URLs; [1] may be NULL */
+    const char
+        *gateway_ca_pem; /* PEM text, read as root: children cannot; NULL: the system's CAs */
     apr_interval_time_t gateway_timeout; /* per host, whole call */
     apr_interval_time_t gateway_connect_timeout;
     apr_interval_time_t order_ttl;

@@ -23,8 +23,8 @@ typedef struct exchange_t {
     wxpay_http_request_t http;
     int host[HOSTS]; /* indices of account->gateway, in the order to be asked */
     int hosts;
-    int asked;            /* how many of them were */
-    int sent;             /* something may have left for one of them */
+    int asked; /* how many of them were */
+    int sent;  /* something may have left for one of them */
     apr_time_t began;
     wxpay_api_result_t result;
 } exchange_t;
@@ -102,8 +102,7 @@ static int usable(exchange_t *x, const wxpay_http_reply_t *reply, const wxpay_er
 }
 
 /* What this reply teaches the calls after it. */
-static void remember(const exchange_t *x, const wxpay_http_reply_t *reply,
-                     const wxpay_error_t *err)
+static void remember(const exchange_t *x, const wxpay_http_reply_t *reply, const wxpay_error_t *err)
 {
     wxpay_api_memory_t *memory = x->api->memory;
 
@@ -113,8 +112,8 @@ static void remember(const exchange_t *x, const wxpay_http_reply_t *reply,
     if (err->code == WXPAY_ENET && !reply->sent && x->host[x->asked - 1] == 0) {
         atomic_store(&memory->avoid_until, apr_time_now() + AVOID_FOR);
     }
-    if ((x->result.clock_skew > SKEW_LIMIT || x->result.clock_skew < -SKEW_LIMIT)
-        && !atomic_exchange(&memory->skew_warned, 1)) {
+    if ((x->result.clock_skew > SKEW_LIMIT || x->result.clock_skew < -SKEW_LIMIT) &&
+        !atomic_exchange(&memory->skew_warned, 1)) {
         wxpay_log(x->api->log, WXPAY_LOG_WARN,
                   "this server's clock differs from the gateway's by %" APR_TIME_T_FMT
                   " seconds: times on orders will be wrong, set the clock",
@@ -127,8 +126,8 @@ static int failed_over(exchange_t *x, const wxpay_http_reply_t *reply)
 {
     wxpay_error_t err;
 
-    if (x->asked == x->hosts
-        || (x->result.err.code != WXPAY_ENET && x->result.err.code != WXPAY_EPARSE)) {
+    if (x->asked == x->hosts ||
+        (x->result.err.code != WXPAY_ENET && x->result.err.code != WXPAY_EPARSE)) {
         return 0;
     }
     log_exchange(x, reply, ", trying the other host");

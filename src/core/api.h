@@ -56,8 +56,8 @@ typedef struct wxpay_api_result_t {
      * WXPAY_EBUSY: no turn within WXPAY_API_QUEUE_WAIT; nothing was sent, RETRY. */
     wxpay_error_t err;
     const wxpay_fields_t *fields; /* verified reply; NULL unless OK or a signed refusal */
-    const char *prepay_id; /* unifiedorder */
-    const char *code_url;  /* unifiedorder NATIVE */
+    const char *prepay_id;        /* unifiedorder */
+    const char *code_url;         /* unifiedorder NATIVE */
     const char *mweb_url;
     wxpay_trade_state_e trade_state; /* orderquery */
     apr_interval_time_t clock_skew;  /* gateway's Date minus ours; 0 if unknown */

@@ -9,7 +9,6 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-
 #define MAX_PREPAY_ID 128
 #define MAX_URL 512
 
@@ -35,10 +34,10 @@ static const struct {
     const char *name;
     wxpay_trade_state_e state;
 } trade_states[] = {
-    {"SUCCESS", WXPAY_TRADE_SUCCESS},   {"REFUND", WXPAY_TRADE_REFUND},
-    {"NOTPAY", WXPAY_TRADE_NOTPAY},     {"USERPAYING", WXPAY_TRADE_NOTPAY},
-    {"ACCEPT", WXPAY_TRADE_NOTPAY},     {"PAYERROR", WXPAY_TRADE_NOTPAY},
-    {"CLOSED", WXPAY_TRADE_CLOSED},     {"REVOKED", WXPAY_TRADE_CLOSED},
+    {"SUCCESS", WXPAY_TRADE_SUCCESS}, {"REFUND", WXPAY_TRADE_REFUND},
+    {"NOTPAY", WXPAY_TRADE_NOTPAY},   {"USERPAYING", WXPAY_TRADE_NOTPAY},
+    {"ACCEPT", WXPAY_TRADE_NOTPAY},   {"PAYERROR", WXPAY_TRADE_NOTPAY},
+    {"CLOSED", WXPAY_TRADE_CLOSED},   {"REVOKED", WXPAY_TRADE_CLOSED},
 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -145,8 +144,8 @@ static int bad(reading_t *r, const char *field)
 static int ours(reading_t *r)
 {
     /* sub_appid is optional in replies of every kind; sub_mch_id is not. */
-    if (!same(r, "appid", 1) || !same(r, "mch_id", 1) || !same(r, "sub_mch_id", 1)
-        || !same(r, "sub_appid", 0) || !same(r, "out_trade_no", 0)) {
+    if (!same(r, "appid", 1) || !same(r, "mch_id", 1) || !same(r, "sub_mch_id", 1) ||
+        !same(r, "sub_appid", 0) || !same(r, "out_trade_no", 0)) {
         return 0;
     }
     return *text(r->reply, "nonce_str") ? 1 : bad(r, "nonce_str");
@@ -179,8 +178,8 @@ static int authentic(reading_t *r)
     wxpay_error_t err;
     wxpay_sign_e used;
 
-    if (wxpay_sign_verify(r->reply, r->account->key, request_sign_type(r->request), &used, &err)
-        != WXPAY_OK) {
+    if (wxpay_sign_verify(r->reply, r->account->key, request_sign_type(r->request), &used, &err) !=
+        WXPAY_OK) {
         r->result->err = err;
         apr_cpystrn(r->result->err.step, wxpay_op_name(r->op), sizeof(err.step));
         r->result->err.flags = WXPAY_ERR_AMBIGUOUS;

@@ -57,8 +57,8 @@ static wxpay_rc_e start(wxpay_engine_t *engine, wxpay_error_t *err)
 
 static int is_loopback(const char *host)
 {
-    return !strcmp(host, "localhost") || !strcmp(host, "[::1]")
-           || (!strncmp(host, "127.", 4) && strspn(host, "0123456789.") == strlen(host));
+    return !strcmp(host, "localhost") || !strcmp(host, "[::1]") ||
+           (!strncmp(host, "127.", 4) && strspn(host, "0123456789.") == strlen(host));
 }
 
 /* https, or http to this very machine. */
@@ -74,8 +74,8 @@ static int url_allowed(const char *url)
     if (strncmp(url, "http://", 7) || !(parsed = curl_url())) {
         return 0;
     }
-    if (!curl_url_set(parsed, CURLUPART_URL, url, 0)
-        && !curl_url_get(parsed, CURLUPART_HOST, &host, 0)) {
+    if (!curl_url_set(parsed, CURLUPART_URL, url, 0) &&
+        !curl_url_get(parsed, CURLUPART_HOST, &host, 0)) {
         allowed = is_loopback(host);
         curl_free(host);
     }
@@ -179,9 +179,9 @@ wxpay_rc_e wxpay_engine_create(apr_pool_t *pool, const wxpay_engine_options_t *o
     engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     event.data.fd = engine->wake_fd;
-    if (engine->wake_fd < 0 || engine->epoll_fd < 0
-        || epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, engine->wake_fd, &event)
-        || pthread_mutex_init(&engine->start_lock, NULL)) {
+    if (engine->wake_fd < 0 || engine->epoll_fd < 0 ||
+        epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, engine->wake_fd, &event) ||
+        pthread_mutex_init(&engine->start_lock, NULL)) {
         wxpay_error_set(err, WXPAY_EINTERNAL, STEP, "no descriptors for outgoing calls: %s",
                         strerror(errno));
         close(engine->wake_fd);
@@ -205,8 +205,8 @@ void wxpay_engine_stop(wxpay_engine_t *engine, apr_interval_time_t wait)
     apr_time_t end;
 
     atomic_store(&engine->stopping, 1);
-    if (atomic_load(&engine->thread_state) != WXPAY_THREAD_RUNNING
-        || atomic_flag_test_and_set(&engine->joining)) {
+    if (atomic_load(&engine->thread_state) != WXPAY_THREAD_RUNNING ||
+        atomic_flag_test_and_set(&engine->joining)) {
         return;
     }
     wake(engine);

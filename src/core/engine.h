@@ -19,8 +19,8 @@
 typedef struct wxpay_engine_t wxpay_engine_t;
 
 typedef struct wxpay_engine_options_t {
-    int max_calls;     /* under way at once; further ones queue */
-    int max_queued;    /* beyond this submit answers WXPAY_EBUSY at once */
+    int max_calls;  /* under way at once; further ones queue */
+    int max_queued; /* beyond this submit answers WXPAY_EBUSY at once */
     const char *user_agent;
 } wxpay_engine_options_t;
 

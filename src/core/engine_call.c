@@ -10,8 +10,8 @@
 #include <apr_strings.h>
 
 #define STEP "engine"
-#define MAX_HEADERS 32768  /* bytes of all header lines of one reply */
-#define MAX_FREE 128       /* handles kept for later */
+#define MAX_HEADERS 32768 /* bytes of all header lines of one reply */
+#define MAX_FREE 128      /* handles kept for later */
 #define FIRST_BODY 4096
 #define IDLE_CONNECTION 50L /* seconds; below the 60-75 after which servers hang up */
 
@@ -124,32 +124,32 @@ static int set_rules(wxpay_slot_t *slot)
 {
     CURL *easy = slot->easy;
 
-    return curl_easy_setopt(easy, CURLOPT_PRIVATE, slot)
-           || curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error)
-           || curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body)
-           || curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot)
-           || curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header)
-           || curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot)
-           || curl_easy_setopt(easy, CURLOPT_USERAGENT, slot->engine->user_agent)
-           || curl_easy_setopt(easy, CURLOPT_POST, 1L)
-           || curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L)
-           || curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L)
-           || curl_easy_setopt(easy, CURLOPT_PROXY, "")
-           || curl_easy_setopt(easy, CURLOPT_NOPROXY, "*")
-           || curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED)
-           || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1)
-           || curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2)
-           || curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L)
-           || curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L)
+    return curl_easy_setopt(easy, CURLOPT_PRIVATE, slot) ||
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->error) ||
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) ||
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot) ||
+           curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) ||
+           curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot) ||
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, slot->engine->user_agent) ||
+           curl_easy_setopt(easy, CURLOPT_POST, 1L) ||
+           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) ||
+           curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) ||
+           curl_easy_setopt(easy, CURLOPT_PROXY, "") ||
+           curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") ||
+           curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) ||
+           curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
+           curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ||
+           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) ||
+           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L)
            /* Only a store that comes from one file is kept parsed by libcurl. */
-           || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL)
-           || curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 24 * 3600L)
+           || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) ||
+           curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 24 * 3600L)
            /* Messages are 1-2 KB; libcurl's usual 80 KB would come and go with every call. */
-           || curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L)
-           || curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L)
-           || curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L)
-           || curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION)
-           || curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+           || curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L) ||
+           curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L) ||
+           curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) ||
+           curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION) ||
+           curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 }
 
 static void slot_destroy(wxpay_slot_t *slot)
@@ -274,23 +274,22 @@ static int set_request(wxpay_slot_t *slot, const wxpay_http_request_t *request)
     slot->date = 0;
     slot->request_id[0] = slot->error[0] = '\0';
     name_host(slot, request->url);
-    return set_headers(slot, request->content_type) || set_ca(slot, request->ca_pem)
-           || curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols)
-           || curl_easy_setopt(easy, CURLOPT_URL, request->url)
-           || curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len)
-           || curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body)
-           || curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-                               (long)apr_time_as_msec(request->timeout))
-           || curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                               (long)apr_time_as_msec(request->connect_timeout));
+    return set_headers(slot, request->content_type) || set_ca(slot, request->ca_pem) ||
+           curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols) ||
+           curl_easy_setopt(easy, CURLOPT_URL, request->url) ||
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len) ||
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body) ||
+           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)apr_time_as_msec(request->timeout)) ||
+           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                            (long)apr_time_as_msec(request->connect_timeout));
 }
 
 void wxpay_slot_start(wxpay_engine_t *engine, wxpay_call_t *call)
 {
     wxpay_slot_t *slot = slot_get(engine);
 
-    if (!slot || !reserve(slot, 0) || set_request(slot, &call->request)
-        || curl_multi_add_handle(engine->multi, slot->easy)) {
+    if (!slot || !reserve(slot, 0) || set_request(slot, &call->request) ||
+        curl_multi_add_handle(engine->multi, slot->easy)) {
         if (slot) {
             slot_destroy(slot);
         }
@@ -325,9 +324,9 @@ static int nothing_sent(CURL *easy, CURLcode result)
     default:
         return 0;
     }
-    return !curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &head) && head == 0
-           && !curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &body) && body == 0
-           && !curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready) && ready == 0;
+    return !curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &head) && head == 0 &&
+           !curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &body) && body == 0 &&
+           !curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready) && ready == 0;
 }
 
 static void explain(wxpay_slot_t *slot, CURLcode result, int sent, wxpay_error_t *err)
@@ -385,8 +384,7 @@ void wxpay_slot_finish(wxpay_engine_t *engine, CURL *easy, CURLcode result)
     slot_put(engine, slot);
 }
 
-void wxpay_call_refuse(wxpay_engine_t *engine, wxpay_call_t *call, wxpay_rc_e code,
-                       const char *why)
+void wxpay_call_refuse(wxpay_engine_t *engine, wxpay_call_t *call, wxpay_rc_e code, const char *why)
 {
     wxpay_http_reply_t reply = {.body = "", .request_id = "", .host = ""};
     wxpay_error_t err;

@@ -33,8 +33,8 @@ struct wxpay_engine_t {
     atomic_flag joining;
 
     _Atomic(wxpay_call_t *) submitted; /* newest first; taken as a whole */
-    atomic_int asleep;      /* the thread wants to be woken */
-    atomic_int outstanding; /* accepted and not finished */
+    atomic_int asleep;                 /* the thread wants to be woken */
+    atomic_int outstanding;            /* accepted and not finished */
     int wake_fd;
     int epoll_fd;
     atomic_uint_least64_t calls;

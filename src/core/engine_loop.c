@@ -159,8 +159,7 @@ static void wait_for_events(wxpay_engine_t *engine)
         count = epoll_wait(engine->epoll_fd, events, MAX_EVENTS, 0);
     }
     else {
-        count = epoll_wait(engine->epoll_fd, events, MAX_EVENTS,
-                           sleep_for(engine, monotonic()));
+        count = epoll_wait(engine->epoll_fd, events, MAX_EVENTS, sleep_for(engine, monotonic()));
     }
     atomic_store(&engine->asleep, 0);
     for (i = 0; i < count && !atomic_load(&engine->stopping); i++) {
@@ -169,9 +168,9 @@ static void wait_for_events(wxpay_engine_t *engine)
             }
             continue;
         }
-        action = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0)
-                 | (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0)
-                 | (events[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+        action = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                 (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                 (events[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
         curl_multi_socket_action(engine->multi, events[i].data.fd, action, &left);
     }
 }

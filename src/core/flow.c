@@ -116,7 +116,7 @@ wxpay_rc_e wxpay_flow_read(wxpay_flow_t *flow, const wxpay_account_t *account,
                            const char *out_trade_no, apr_pool_t *pool, wxpay_snapshot_t **snap,
                            wxpay_error_t *err)
 {
-    read_job_t job = { account, out_trade_no, NULL, NULL };
+    read_job_t job = {account, out_trade_no, NULL, NULL};
 
     return read_order(flow, &job, pool, snap, err);
 }
@@ -125,7 +125,7 @@ wxpay_rc_e wxpay_flow_read_page(wxpay_flow_t *flow, const wxpay_account_t *accou
                                 const char *pay_id, apr_pool_t *pool, wxpay_snapshot_t **snap,
                                 wxpay_error_t *err)
 {
-    read_job_t job = { account, NULL, pay_id, NULL };
+    read_job_t job = {account, NULL, pay_id, NULL};
 
     *snap = NULL;
     if (!wxpay_token_is_pay_id(pay_id, strlen(pay_id))) {
@@ -164,12 +164,11 @@ static wxpay_rc_e watch(wxpay_flow_t *flow, read_job_t *job, apr_time_t until, a
 
 /* Start the run, wait, and leave the newest snapshot. Gives back the caller's hold. */
 static wxpay_rc_e run_and_wait(wxpay_run_t *run, apr_interval_time_t wait, apr_pool_t *pool,
-                               wxpay_snapshot_t **snap, wxpay_error_t *call_err,
-                               wxpay_error_t *err)
+                               wxpay_snapshot_t **snap, wxpay_error_t *call_err, wxpay_error_t *err)
 {
     wxpay_flow_t *flow = run->flow;
     apr_time_t until = apr_time_now() + wait;
-    read_job_t job = { run->account, apr_pstrdup(pool, run->out_trade_no), NULL, NULL };
+    read_job_t job = {run->account, apr_pstrdup(pool, run->out_trade_no), NULL, NULL};
     wxpay_stage_e stage;
 
     wxpay_error_clear(call_err);
@@ -178,7 +177,8 @@ static wxpay_rc_e run_and_wait(wxpay_run_t *run, apr_interval_time_t wait, apr_p
     if (stage != WXPAY_STAGE_FINISHED) {
         wxpay_run_release(run);
         if (stage == WXPAY_STAGE_STARTED) {
-            wxpay_error_set(err, WXPAY_EBUSY, "store", "the store did not commit in time; repeating "
+            wxpay_error_set(err, WXPAY_EBUSY, "store",
+                            "the store did not commit in time; repeating "
                             "the same request is safe");
             err->flags = WXPAY_ERR_RETRY | WXPAY_ERR_AMBIGUOUS;
             return err->code;
@@ -204,8 +204,8 @@ static wxpay_rc_e opened(const wxpay_flow_t *flow, const wxpay_snapshot_t *snap,
 {
     apr_time_t now = flow->now();
 
-    if (!wxpay_plan_order_open(snap->order, now) || wxpay_snapshot_payable(snap, now)
-        || wxpay_snapshot_busy(snap, now) || call_err->code == WXPAY_OK) {
+    if (!wxpay_plan_order_open(snap->order, now) || wxpay_snapshot_payable(snap, now) ||
+        wxpay_snapshot_busy(snap, now) || call_err->code == WXPAY_OK) {
         return WXPAY_OK;
     }
     *err = *call_err;
@@ -263,8 +263,8 @@ wxpay_rc_e wxpay_flow_open(wxpay_flow_t *flow, const wxpay_account_t *account,
                            wxpay_error_t *err)
 {
     wxpay_error_t call_err;
-    wxpay_rc_e rc = simple_run(flow, account, WXPAY_INTENT_OPEN, out_trade_no, identity, wait,
-                               pool, snap, &call_err, err);
+    wxpay_rc_e rc = simple_run(flow, account, WXPAY_INTENT_OPEN, out_trade_no, identity, wait, pool,
+                               snap, &call_err, err);
 
     return rc == WXPAY_OK && *snap ? opened(flow, *snap, &call_err, err) : rc;
 }
@@ -277,8 +277,8 @@ wxpay_rc_e wxpay_flow_query(wxpay_flow_t *flow, const wxpay_account_t *account,
     wxpay_rc_e rc = simple_run(flow, account, WXPAY_INTENT_QUERY, out_trade_no, NULL, wait, pool,
                                snap, &call_err, err);
 
-    if (rc == WXPAY_OK && *snap && (*snap)->order->state != WXPAY_ORDER_PAID
-        && call_err.code != WXPAY_OK && strcmp(call_err.err_code, "ORDERNOTEXIST")) {
+    if (rc == WXPAY_OK && *snap && (*snap)->order->state != WXPAY_ORDER_PAID &&
+        call_err.code != WXPAY_OK && strcmp(call_err.err_code, "ORDERNOTEXIST")) {
         *err = call_err;
         return err->code;
     }

@@ -48,7 +48,8 @@ typedef struct wxpay_snapshot_t {
 const wxpay_attempt_t *wxpay_snapshot_payable(const wxpay_snapshot_t *snap, apr_time_t now);
 /* The newest attempt, or NULL. */
 const wxpay_attempt_t *wxpay_snapshot_newest(const wxpay_snapshot_t *snap);
-/* 1 while a gateway call is due or under way for this order, so that looking again soon makes sense. */
+/* 1 while a gateway call is due or under way for this order, so that looking again soon makes
+ * sense. */
 int wxpay_snapshot_busy(const wxpay_snapshot_t *snap, apr_time_t now);
 /* Live (SENT, OPEN, CLOSING) attempts exist. */
 int wxpay_snapshot_live(const wxpay_snapshot_t *snap);
@@ -60,12 +61,12 @@ typedef struct wxpay_identity_t {
     const char *client_ip;    /* spbill_create_ip; NULL: the account's server_ip */
 } wxpay_identity_t;
 
-/* Store an order (its pay_id is made here). With `open` the attempt is opened in the same commit and
- * the gateway's answer is awaited for at most `wait`; then as wxpay_flow_open().
- * The same number with the same facts: *created 0 and the stored order (and `open` goes on with it).
- * Errors: WXPAY_ECONFLICT (other facts, err->field names the first; or the number is another
- * site's), WXPAY_ESTORE, WXPAY_EBUSY, and those of wxpay_flow_open(). *snap is set when the order is
- * stored, also together with an error of opening. */
+/* Store an order (its pay_id is made here). With `open` the attempt is opened in the same commit
+ * and the gateway's answer is awaited for at most `wait`; then as wxpay_flow_open(). The same
+ * number with the same facts: *created 0 and the stored order (and `open` goes on with it). Errors:
+ * WXPAY_ECONFLICT (other facts, err->field names the first; or the number is another site's),
+ * WXPAY_ESTORE, WXPAY_EBUSY, and those of wxpay_flow_open(). *snap is set when the order is stored,
+ * also together with an error of opening. */
 wxpay_rc_e wxpay_flow_submit(wxpay_flow_t *flow, const wxpay_account_t *account,
                              const wxpay_order_t *order, const wxpay_identity_t *open,
                              apr_interval_time_t wait, apr_pool_t *pool, wxpay_snapshot_t **snap,
@@ -81,23 +82,24 @@ wxpay_rc_e wxpay_flow_read_page(wxpay_flow_t *flow, const wxpay_account_t *accou
                                 wxpay_error_t *err);
 
 /* Open (or re-use, or switch to) the attempt of this identity and wait at most `wait` for the
- * outcome. WXPAY_OK with *snap: wxpay_snapshot_payable() shows it, or wxpay_snapshot_busy() says that it
- * goes on in the background ("preparing"). An order that is paid, closed, expired or quarantined is
- * WXPAY_OK too: look at it.
- * Errors (with *snap set where the store could be read): WXPAY_EGATEWAY (definite refusal, err_code),
- * WXPAY_ENET and others with AMBIGUOUS (no believable answer; the same call may be repeated safely),
- * WXPAY_EBUSY (no place in the engine: RETRY), WXPAY_ESTORE. */
+ * outcome. WXPAY_OK with *snap: wxpay_snapshot_payable() shows it, or wxpay_snapshot_busy() says
+ * that it goes on in the background ("preparing"). An order that is paid, closed, expired or
+ * quarantined is WXPAY_OK too: look at it. Errors (with *snap set where the store could be read):
+ * WXPAY_EGATEWAY (definite refusal, err_code), WXPAY_ENET and others with AMBIGUOUS (no believable
+ * answer; the same call may be repeated safely), WXPAY_EBUSY (no place in the engine: RETRY),
+ * WXPAY_ESTORE. */
 wxpay_rc_e wxpay_flow_open(wxpay_flow_t *flow, const wxpay_account_t *account,
                            const char *out_trade_no, const wxpay_identity_t *identity,
                            apr_interval_time_t wait, apr_pool_t *pool, wxpay_snapshot_t **snap,
                            wxpay_error_t *err);
 
-/* Go on with whatever is due for this order (an expired lease, a call to be repeated, a closing that
- * may be tried again) without waiting: what a state poll does. Cheap when nothing is due. */
+/* Go on with whatever is due for this order (an expired lease, a call to be repeated, a closing
+ * that may be tried again) without waiting: what a state poll does. Cheap when nothing is due. */
 wxpay_rc_e wxpay_flow_nudge(wxpay_flow_t *flow, const wxpay_account_t *account,
                             const wxpay_snapshot_t *snap, wxpay_error_t *err);
 
-/* Ask the gateway about every attempt that may have been paid and wait at most `wait`. Errors as open. */
+/* Ask the gateway about every attempt that may have been paid and wait at most `wait`. Errors as
+ * open. */
 wxpay_rc_e wxpay_flow_query(wxpay_flow_t *flow, const wxpay_account_t *account,
                             const char *out_trade_no, apr_interval_time_t wait, apr_pool_t *pool,
                             wxpay_snapshot_t **snap, wxpay_error_t *err);

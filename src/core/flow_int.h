@@ -6,9 +6,11 @@
 #include "flow.h"
 #include "store_rows.h"
 
-#define WXPAY_CODE_TTL apr_time_from_sec(2 * 3600 - 60) /* of prepay_id and code_url, less a margin */
-#define WXPAY_CLOSE_AFTER apr_time_from_sec(5 * 60 + 10) /* the gateway may refuse to close earlier */
-#define WXPAY_DUPLICATES 32 /* paid notices whose repeats are counted in memory at once */
+#define WXPAY_CODE_TTL                                                                             \
+    apr_time_from_sec(2 * 3600 - 60) /* of prepay_id and code_url, less a margin */
+#define WXPAY_CLOSE_AFTER                                                                          \
+    apr_time_from_sec(5 * 60 + 10) /* the gateway may refuse to close earlier */
+#define WXPAY_DUPLICATES 32        /* paid notices whose repeats are counted in memory at once */
 
 typedef struct wxpay_duplicate_t {
     char mch_id[33];
@@ -41,8 +43,8 @@ wxpay_attempt_t *wxpay_plan_due(const wxpay_snapshot_t *snap, apr_time_t now);
 /* Turn an intent into states and todos of the records in snap (nothing is written). */
 void wxpay_plan_close(wxpay_snapshot_t *snap, apr_time_t now);
 void wxpay_plan_query(wxpay_snapshot_t *snap, apr_time_t now);
-/* What a finished call means for its attempt. Returns 1 if the attempt turned out paid: then result->fields
- * tells the payment and the attempt is left as it was. */
+/* What a finished call means for its attempt. Returns 1 if the attempt turned out paid: then
+ * result->fields tells the payment and the attempt is left as it was. */
 int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *attempt, wxpay_todo_e did,
                      const wxpay_api_result_t *result, const wxpay_account_t *account,
                      apr_pool_t *pool, apr_time_t now);
@@ -84,14 +86,15 @@ typedef struct wxpay_run_t {
     const char *owner;                /* of leases */
     const wxpay_order_t *order;       /* SUBMIT: in pool */
     const wxpay_identity_t *identity; /* SUBMIT, OPEN: in pool, or NULL */
-    wxpay_snapshot_t *snap;  /* as of the last transaction */
-    int touched;             /* this transaction changed what a page may want to show */
-    wxpay_attempt_t *next;   /* leased in the last transaction: the call to make now, or NULL */
-    const char *doing;       /* the call under way: its gateway number; not changed by a transaction, which may be run again */
+    wxpay_snapshot_t *snap;           /* as of the last transaction */
+    int touched;                      /* this transaction changed what a page may want to show */
+    wxpay_attempt_t *next; /* leased in the last transaction: the call to make now, or NULL */
+    const char *doing;     /* the call under way: its gateway number; not changed by a transaction,
+                              which may be run again */
     wxpay_todo_e doing_todo;
     const wxpay_api_result_t *result; /* of the call that ended; NULL before the first */
-    wxpay_error_t call_err;  /* the last call that failed */
-    wxpay_error_t err;       /* the run itself failed: store, facts */
+    wxpay_error_t call_err;           /* the last call that failed */
+    wxpay_error_t err;                /* the run itself failed: store, facts */
     pthread_mutex_t lock;
     pthread_cond_t cond;
     wxpay_stage_e stage;
@@ -103,7 +106,8 @@ wxpay_run_t *wxpay_run_create(wxpay_flow_t *flow, const wxpay_account_t *account
 void wxpay_run_release(wxpay_run_t *run);
 /* Start; never blocks for the gateway. */
 void wxpay_run_start(wxpay_run_t *run);
-/* Wait at most `stored` for the intent's commit and at most `wait` for the end; the stage reached. */
+/* Wait at most `stored` for the intent's commit and at most `wait` for the end; the stage reached.
+ */
 wxpay_stage_e wxpay_run_wait(wxpay_run_t *run, apr_interval_time_t stored,
                              apr_interval_time_t wait);
 

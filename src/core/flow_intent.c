@@ -5,7 +5,8 @@
 #include "order_json.h"
 #include "token.h"
 
-#define MIN_PAYABLE apr_time_from_sec(6 * 60) /* the gateway wants time_expire at least 5 minutes ahead */
+#define MIN_PAYABLE                                                                                \
+    apr_time_from_sec(6 * 60) /* the gateway wants time_expire at least 5 minutes ahead */
 
 /* Write what the planner changed. */
 static wxpay_rc_e write_attempts(wxpay_tx_t *tx, const wxpay_snapshot_t *snap,
@@ -43,8 +44,8 @@ static int never_sent(const wxpay_snapshot_t *snap)
     return 1;
 }
 
-/* A new attempt, as the row it becomes: RESERVED, and due at once. Its complete request is fixed here,
- * so that every repeat is the same to the gateway. */
+/* A new attempt, as the row it becomes: RESERVED, and due at once. Its complete request is fixed
+ * here, so that every repeat is the same to the gateway. */
 static wxpay_rc_e reserve(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
 {
     wxpay_snapshot_t *snap = run->snap;
@@ -98,25 +99,24 @@ static wxpay_attempt_t *find(const wxpay_run_t *run)
     for (i = run->snap->count - 1; i >= 0; --i) {
         wxpay_attempt_t *a = run->snap->attempts[i];
 
-        if ((a->state == WXPAY_ATTEMPT_RESERVED || a->state == WXPAY_ATTEMPT_SENT
-             || a->state == WXPAY_ATTEMPT_OPEN)
-            && wxpay_plan_matches(a, run->account, run->identity)) {
+        if ((a->state == WXPAY_ATTEMPT_RESERVED || a->state == WXPAY_ATTEMPT_SENT ||
+             a->state == WXPAY_ATTEMPT_OPEN) &&
+            wxpay_plan_matches(a, run->account, run->identity)) {
             return a;
         }
     }
     return NULL;
 }
 
-static wxpay_rc_e open_attempt(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now,
-                               wxpay_error_t *err)
+static wxpay_rc_e open_attempt(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
 {
     wxpay_snapshot_t *snap = run->snap;
     wxpay_attempt_state_e *was;
     wxpay_attempt_t *a;
     wxpay_rc_e rc;
 
-    if (snap->order->state == WXPAY_ORDER_NEW && snap->order->expires_at <= now
-        && never_sent(snap)) {
+    if (snap->order->state == WXPAY_ORDER_NEW && snap->order->expires_at <= now &&
+        never_sent(snap)) {
         snap->order->state = WXPAY_ORDER_EXPIRED;
         return wxpay_row_order_update(tx, snap->order, WXPAY_ORDER_NEW, err);
     }
@@ -130,8 +130,8 @@ static wxpay_rc_e open_attempt(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now,
         rc = write_attempts(tx, snap, was, err);
         return rc == WXPAY_OK ? reserve(run, tx, now, err) : rc;
     }
-    if (wxpay_plan_leased(a, now) || a->state == WXPAY_ATTEMPT_RESERVED
-        || (a->state == WXPAY_ATTEMPT_OPEN && a->url_at + WXPAY_CODE_TTL > now)) {
+    if (wxpay_plan_leased(a, now) || a->state == WXPAY_ATTEMPT_RESERVED ||
+        (a->state == WXPAY_ATTEMPT_OPEN && a->url_at + WXPAY_CODE_TTL > now)) {
         return WXPAY_OK;
     }
     if (a->todo == WXPAY_TODO_NONE) {
@@ -145,8 +145,8 @@ static wxpay_rc_e submit_order(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_error_t *
 {
     const wxpay_order_t *wanted = run->order;
     const char *field = NULL;
-    wxpay_rc_e rc = wxpay_flow_snapshot(tx, wanted->mch_id, wanted->out_trade_no, run->pool,
-                                        &run->snap, err);
+    wxpay_rc_e rc =
+        wxpay_flow_snapshot(tx, wanted->mch_id, wanted->out_trade_no, run->pool, &run->snap, err);
 
     if (rc == WXPAY_ENOTFOUND) {
         run->snap = apr_pcalloc(run->pool, sizeof(*run->snap));
@@ -162,9 +162,11 @@ static wxpay_rc_e submit_order(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_error_t *
                                "this out_trade_no belongs to another site of the same merchant");
     }
     if (!wxpay_order_same_facts(run->snap->order, wanted, &field)) {
-        rc = wxpay_error_set(err, WXPAY_ECONFLICT, "store order",
-                             "an order with this out_trade_no exists already, with another %s; use a "
-                             "new out_trade_no for new facts", field);
+        rc = wxpay_error_set(
+            err, WXPAY_ECONFLICT, "store order",
+            "an order with this out_trade_no exists already, with another %s; use a "
+            "new out_trade_no for new facts",
+            field);
         apr_cpystrn(err->field, field, sizeof(err->field));
     }
     return rc;

@@ -22,7 +22,7 @@ static wxpay_rc_e record_unmatched(wxpay_tx_t *tx, notice_job_t *job, wxpay_verd
                                    const char *ref, const char *reason, const char *out_trade_no,
                                    wxpay_error_t *err)
 {
-    wxpay_journal_t entry = { NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0 };
+    wxpay_journal_t entry = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0};
 
     job->verdict = verdict;
     entry.mch_id = job->account->mch_id;
@@ -38,12 +38,13 @@ static wxpay_rc_e record_unmatched(wxpay_tx_t *tx, notice_job_t *job, wxpay_verd
     return wxpay_row_notice_record(tx, &entry, &job->first, err);
 }
 
-/* An order made elsewhere: for sites that want it, its facts go into an event, once per transaction. */
+/* An order made elsewhere: for sites that want it, its facts go into an event, once per
+ * transaction. */
 static wxpay_rc_e orphan_event(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool,
                                wxpay_error_t *err)
 {
     const wxpay_notice_t *n = &job->notice;
-    wxpay_event_t event = { NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL };
+    wxpay_event_t event = {NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL};
     char at[WXPAY_RFC3339_SIZE];
     const char *random;
     json_t *body = wxpay_json_object(pool);
@@ -78,8 +79,8 @@ static wxpay_rc_e orphan_event(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *po
 static wxpay_rc_e orphan(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool, wxpay_error_t *err)
 {
     const wxpay_notice_t *n = &job->notice;
-    wxpay_rc_e rc = record_unmatched(tx, job, WXPAY_VERDICT_ORPHAN, n->transaction_id, "",
-                                     n->gateway_no, err);
+    wxpay_rc_e rc =
+        record_unmatched(tx, job, WXPAY_VERDICT_ORPHAN, n->transaction_id, "", n->gateway_no, err);
 
     if (rc == WXPAY_OK && job->first && job->account->deliver_orphans) {
         rc = orphan_event(tx, job, pool, err);
@@ -141,8 +142,8 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
     }
     switch (n->kind) {
     case WXPAY_NOTICE_REFUND:
-        return record_unmatched(tx, job, WXPAY_VERDICT_REFUND, n->refund_id, n->refund_status,
-                                NULL, err);
+        return record_unmatched(tx, job, WXPAY_VERDICT_REFUND, n->refund_id, n->refund_status, NULL,
+                                err);
     case WXPAY_NOTICE_NOTPAID:
         return record_unmatched(tx, job, WXPAY_VERDICT_NOTPAID, n->gateway_no, n->err_code, NULL,
                                 err);
@@ -167,14 +168,14 @@ static wxpay_rc_e look(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
     wxpay_rc_e rc = wxpay_row_attempt_get(tx, n->mch_id, n->gateway_no, pool, &a, err);
 
     seen->duplicate = 0;
-    if (rc != WXPAY_OK || a->state != WXPAY_ATTEMPT_PAID || !a->transaction_id
-        || strcmp(a->transaction_id, n->transaction_id)
-        || (a->sign_type == WXPAY_SIGN_HMAC_SHA256 && n->sign_type == WXPAY_SIGN_MD5)) {
+    if (rc != WXPAY_OK || a->state != WXPAY_ATTEMPT_PAID || !a->transaction_id ||
+        strcmp(a->transaction_id, n->transaction_id) ||
+        (a->sign_type == WXPAY_SIGN_HMAC_SHA256 && n->sign_type == WXPAY_SIGN_MD5)) {
         return rc == WXPAY_ENOTFOUND ? WXPAY_OK : rc;
     }
     rc = wxpay_row_order_get(tx, a->mch_id, a->out_trade_no, pool, &order, err);
-    seen->duplicate = rc == WXPAY_OK && order->total_fee == n->total_fee
-                      && !strcmp(order->fee_type, n->fee_type);
+    seen->duplicate =
+        rc == WXPAY_OK && order->total_fee == n->total_fee && !strcmp(order->fee_type, n->fee_type);
     return rc;
 }
 
@@ -234,7 +235,8 @@ static void tell(const wxpay_flow_t *flow, const notice_job_t *job)
     }
     else if (job->verdict == WXPAY_VERDICT_ORPHAN && job->first && !job->account->deliver_orphans) {
         wxpay_log(flow->log, WXPAY_LOG_ERR,
-                  "number %s: an authentic payment of %" APR_INT64_T_FMT " fen, transaction %s, for an "
+                  "number %s: an authentic payment of %" APR_INT64_T_FMT
+                  " fen, transaction %s, for an "
                   "order that was not made here: recorded and answered FAIL; if orders are made "
                   "elsewhere, write \"WxPayOrphans Deliver\"",
                   n->gateway_no, n->total_fee, n->transaction_id);
@@ -246,15 +248,15 @@ wxpay_rc_e wxpay_flow_notice(wxpay_flow_t *flow, const wxpay_account_t *account,
                              apr_pool_t *pool, wxpay_verdict_e *verdict, int *success,
                              wxpay_error_t *err)
 {
-    seen_t seen = { notice, 0 };
+    seen_t seen = {notice, 0};
     wxpay_job_t *job;
     notice_job_t *baton;
     wxpay_rc_e rc;
 
     *verdict = WXPAY_VERDICT_REFUSED;
     *success = 0;
-    if (notice->kind == WXPAY_NOTICE_PAYMENT
-        && wxpay_store_read(flow->store, look, &seen, pool, err) == WXPAY_OK && seen.duplicate) {
+    if (notice->kind == WXPAY_NOTICE_PAYMENT &&
+        wxpay_store_read(flow->store, look, &seen, pool, err) == WXPAY_OK && seen.duplicate) {
         count_repeat(flow, notice);
         *verdict = WXPAY_VERDICT_DUPLICATE;
         *success = 1;

@@ -6,10 +6,9 @@
 #include "order_json.h"
 #include "token.h"
 
-static const char *const verdict_names[] = {
-    "paid", "duplicate", "notpaid", "overpaid", "orphan", "quarantine", "refund", "reconciled",
-    "refused"
-};
+static const char *const verdict_names[] = {"paid",     "duplicate",  "notpaid",
+                                            "overpaid", "orphan",     "quarantine",
+                                            "refund",   "reconciled", "refused"};
 
 const char *wxpay_verdict_name(wxpay_verdict_e verdict)
 {
@@ -37,7 +36,7 @@ static wxpay_rc_e write_event(wxpay_tx_t *tx, const wxpay_account_t *account,
                               const wxpay_snapshot_t *snap, const char *type, apr_time_t now,
                               apr_pool_t *pool, wxpay_error_t *err)
 {
-    wxpay_event_t event = { NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL };
+    wxpay_event_t event = {NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL};
     char at[WXPAY_RFC3339_SIZE];
     const char *random;
     json_t *body = wxpay_json_object(pool);
@@ -71,7 +70,7 @@ static wxpay_rc_e write_journal(wxpay_tx_t *tx, const wxpay_snapshot_t *snap,
                                 const wxpay_notice_t *notice, wxpay_verdict_e verdict,
                                 const char *reason, apr_time_t now, int *first, wxpay_error_t *err)
 {
-    wxpay_journal_t entry = { NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0 };
+    wxpay_journal_t entry = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0};
 
     entry.mch_id = snap->order->mch_id;
     entry.ref = notice->transaction_id;
@@ -109,8 +108,8 @@ static wxpay_rc_e quarantine(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_acc
     wxpay_order_t *order = snap->order;
     apr_time_t now = flow->now();
     int first = 0;
-    wxpay_rc_e rc = write_journal(tx, snap, notice, WXPAY_VERDICT_QUARANTINE, reason, now, &first,
-                                  err);
+    wxpay_rc_e rc =
+        write_journal(tx, snap, notice, WXPAY_VERDICT_QUARANTINE, reason, now, &first, err);
 
     if (rc != WXPAY_OK || !first) {
         return rc;
@@ -122,19 +121,21 @@ static wxpay_rc_e quarantine(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_acc
     }
     if (rc == WXPAY_OK) {
         wxpay_log(flow->log, WXPAY_LOG_ERR,
-                  "order %s: an authentic payment of %" APR_INT64_T_FMT " fen (%s) differs in %s from the "
-                  "order of %" APR_INT64_T_FMT " fen: set aside, the buyer is told that the shop is "
+                  "order %s: an authentic payment of %" APR_INT64_T_FMT
+                  " fen (%s) differs in %s from the "
+                  "order of %" APR_INT64_T_FMT
+                  " fen: set aside, the buyer is told that the shop is "
                   "checking; look at transaction %s in the merchant platform",
-                  order->out_trade_no, notice->total_fee, notice->fee_type, reason, order->total_fee,
-                  notice->transaction_id);
+                  order->out_trade_no, notice->total_fee, notice->fee_type, reason,
+                  order->total_fee, notice->transaction_id);
     }
     return rc;
 }
 
 /* Money for an order that is paid already. */
 static wxpay_rc_e overpaid(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
-                           wxpay_snapshot_t *snap, wxpay_attempt_t *a,
-                           const wxpay_notice_t *notice, apr_pool_t *pool, wxpay_error_t *err)
+                           wxpay_snapshot_t *snap, wxpay_attempt_t *a, const wxpay_notice_t *notice,
+                           apr_pool_t *pool, wxpay_error_t *err)
 {
     wxpay_order_t *order = snap->order;
     wxpay_attempt_state_e was = a->state;
@@ -160,11 +161,11 @@ static wxpay_rc_e overpaid(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_accou
         rc = write_event(tx, account, snap, "order.overpaid", now, pool, err);
     }
     if (rc == WXPAY_OK) {
-        wxpay_log(flow->log, WXPAY_LOG_WARN,
-                  "order %s: paid twice: transaction %s over %" APR_INT64_T_FMT " fen came after %s; "
-                  "refund one of them",
-                  order->out_trade_no, notice->transaction_id, notice->total_fee,
-                  order->transaction_id);
+        wxpay_log(
+            flow->log, WXPAY_LOG_WARN,
+            "order %s: paid twice: transaction %s over %" APR_INT64_T_FMT " fen came after %s; "
+            "refund one of them",
+            order->out_trade_no, notice->transaction_id, notice->total_fee, order->transaction_id);
     }
     return rc;
 }
@@ -184,7 +185,8 @@ static wxpay_rc_e first_payment(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_
     a->state = WXPAY_ATTEMPT_PAID;
     a->transaction_id = notice->transaction_id;
     a->todo = WXPAY_TODO_NONE;
-    a->lease_owner = NULL; /* a reply of a call still under way finds its lease gone and changes nothing */
+    a->lease_owner =
+        NULL; /* a reply of a call still under way finds its lease gone and changes nothing */
     a->lease_until = 0;
     order->state = WXPAY_ORDER_PAID;
     order->late = order_was == WXPAY_ORDER_CLOSED;
@@ -192,8 +194,8 @@ static wxpay_rc_e first_payment(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_
     order->payer_openid = notice->openid;
     order->paid_gateway_no = a->gateway_no;
     order->paid_at = notice->time_end ? notice->time_end : now;
-    order->attach_differs = strcmp(notice->attach ? notice->attach : "",
-                                   order->attach ? order->attach : "") != 0;
+    order->attach_differs =
+        strcmp(notice->attach ? notice->attach : "", order->attach ? order->attach : "") != 0;
     rc = wxpay_row_attempt_update(tx, a, was, err);
     if (rc == WXPAY_OK) {
         rc = wxpay_row_order_update(tx, order, order_was, err);
@@ -219,8 +221,8 @@ static wxpay_rc_e close_others(wxpay_flow_t *flow, wxpay_tx_t *tx, wxpay_snapsho
         wxpay_attempt_t *a = snap->attempts[i];
         wxpay_attempt_state_e was = a->state;
 
-        if (a == paid || was == WXPAY_ATTEMPT_PAID || was == WXPAY_ATTEMPT_CLOSED
-            || was == WXPAY_ATTEMPT_FAILED) {
+        if (a == paid || was == WXPAY_ATTEMPT_PAID || was == WXPAY_ATTEMPT_CLOSED ||
+            was == WXPAY_ATTEMPT_FAILED) {
             continue;
         }
         if (was == WXPAY_ATTEMPT_RESERVED) {
@@ -251,8 +253,8 @@ wxpay_rc_e wxpay_flow_pay(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_accoun
         *verdict = WXPAY_VERDICT_QUARANTINE;
         return quarantine(flow, tx, account, snap, notice, reason, pool, err);
     }
-    if (a->state == WXPAY_ATTEMPT_PAID && a->transaction_id
-        && !strcmp(a->transaction_id, notice->transaction_id)) {
+    if (a->state == WXPAY_ATTEMPT_PAID && a->transaction_id &&
+        !strcmp(a->transaction_id, notice->transaction_id)) {
         *verdict = WXPAY_VERDICT_DUPLICATE;
         return WXPAY_OK;
     }

@@ -11,16 +11,16 @@ static int same_text(const char *a, const char *b)
 int wxpay_plan_matches(const wxpay_attempt_t *a, const wxpay_account_t *account,
                        const wxpay_identity_t *identity)
 {
-    return a->trade_type == identity->trade_type && same_text(a->appid, account->appid)
-           && (identity->trade_type != WXPAY_TRADE_JSAPI || same_text(a->openid, identity->openid))
-           && (identity->trade_type != WXPAY_TRADE_MWEB
-               || same_text(a->client_ip, identity->client_ip));
+    return a->trade_type == identity->trade_type && same_text(a->appid, account->appid) &&
+           (identity->trade_type != WXPAY_TRADE_JSAPI || same_text(a->openid, identity->openid)) &&
+           (identity->trade_type != WXPAY_TRADE_MWEB ||
+            same_text(a->client_ip, identity->client_ip));
 }
 
 int wxpay_plan_live(const wxpay_attempt_t *a)
 {
-    return a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_OPEN
-           || a->state == WXPAY_ATTEMPT_CLOSING;
+    return a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_OPEN ||
+           a->state == WXPAY_ATTEMPT_CLOSING;
 }
 
 int wxpay_plan_leased(const wxpay_attempt_t *a, apr_time_t now)
@@ -30,8 +30,8 @@ int wxpay_plan_leased(const wxpay_attempt_t *a, apr_time_t now)
 
 int wxpay_plan_order_open(const wxpay_order_t *order, apr_time_t now)
 {
-    return (order->state == WXPAY_ORDER_NEW || order->state == WXPAY_ORDER_PENDING)
-           && !order->close_wanted && !order->quarantined && order->expires_at > now;
+    return (order->state == WXPAY_ORDER_NEW || order->state == WXPAY_ORDER_PENDING) &&
+           !order->close_wanted && !order->quarantined && order->expires_at > now;
 }
 
 wxpay_order_state_e wxpay_plan_order_state(const wxpay_snapshot_t *snap)
@@ -153,7 +153,8 @@ static int is_code(const wxpay_api_result_t *result, const char *code)
 /* The gateway knows the number with other facts. */
 static int number_taken(const char *err_code)
 {
-    return err_code && (!strcmp(err_code, "OUT_TRADE_NO_USED") || !strcmp(err_code, "INVALID_REQUEST"));
+    return err_code &&
+           (!strcmp(err_code, "OUT_TRADE_NO_USED") || !strcmp(err_code, "INVALID_REQUEST"));
 }
 
 static int definite(const wxpay_api_result_t *result)
@@ -177,7 +178,8 @@ static void applied_send(const wxpay_order_t *order, wxpay_attempt_t *a,
         done(a, WXPAY_ATTEMPT_CLOSED);
     }
     else if (a->state == WXPAY_ATTEMPT_CLOSING) {
-        /* Another device or a close got in while the call was under way: whatever came of it is to be closed. */
+        /* Another device or a close got in while the call was under way: whatever came of it is to
+         * be closed. */
         next(a, WXPAY_TODO_CLOSE, now);
     }
     else if (result->err.code == WXPAY_OK) {

@@ -67,19 +67,18 @@ static struct timespec deadline(apr_interval_time_t wait)
     return ts;
 }
 
-wxpay_stage_e wxpay_run_wait(wxpay_run_t *run, apr_interval_time_t stored,
-                             apr_interval_time_t wait)
+wxpay_stage_e wxpay_run_wait(wxpay_run_t *run, apr_interval_time_t stored, apr_interval_time_t wait)
 {
     struct timespec stored_until = deadline(stored);
     struct timespec until = deadline(wait);
     wxpay_stage_e stage;
 
     pthread_mutex_lock(&run->lock);
-    while (run->stage < WXPAY_STAGE_STORED
-           && pthread_cond_timedwait(&run->cond, &run->lock, &stored_until) != ETIMEDOUT) {
+    while (run->stage < WXPAY_STAGE_STORED &&
+           pthread_cond_timedwait(&run->cond, &run->lock, &stored_until) != ETIMEDOUT) {
     }
-    while (run->stage == WXPAY_STAGE_STORED
-           && pthread_cond_timedwait(&run->cond, &run->lock, &until) != ETIMEDOUT) {
+    while (run->stage == WXPAY_STAGE_STORED &&
+           pthread_cond_timedwait(&run->cond, &run->lock, &until) != ETIMEDOUT) {
     }
     stage = run->stage;
     pthread_mutex_unlock(&run->lock);
@@ -122,7 +121,8 @@ static wxpay_rc_e apply_paid(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *
     return rc;
 }
 
-/* Record what the last call brought. Only the lease's holder may: else somebody else decided meanwhile. */
+/* Record what the last call brought. Only the lease's holder may: else somebody else decided
+ * meanwhile. */
 static wxpay_rc_e apply(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
 {
     wxpay_attempt_state_e was;
@@ -145,7 +145,8 @@ static wxpay_rc_e apply(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_
     return wxpay_row_attempt_update(tx, a, was, err);
 }
 
-/* Lease what is due; from here on the gateway may know of it, so it is SENT before any byte leaves. */
+/* Lease what is due; from here on the gateway may know of it, so it is SENT before any byte leaves.
+ */
 static wxpay_rc_e lease(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a, apr_time_t now,
                         wxpay_error_t *err)
 {
@@ -157,8 +158,8 @@ static wxpay_rc_e lease(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a, ap
     }
     a->tries++;
     a->lease_owner = run->owner;
-    a->lease_until = now + WXPAY_API_QUEUE_WAIT + wxpay_account_deadline(run->account)
-                     + apr_time_from_sec(5);
+    a->lease_until =
+        now + WXPAY_API_QUEUE_WAIT + wxpay_account_deadline(run->account) + apr_time_from_sec(5);
     return wxpay_row_attempt_update(tx, a, was, err);
 }
 

@@ -68,10 +68,10 @@ typedef struct wxpay_order_t {
     apr_int64_t rev; /* rises with every change a page may want to show */
     apr_time_t created_at;
     apr_time_t expires_at;
-    int close_wanted; /* the site asked to close it: no new attempts */
-    int late;         /* paid after it was closed */
-    int quarantined;  /* authentic money that does not match: a person must look */
-    int overpaid;     /* more than one payment */
+    int close_wanted;   /* the site asked to close it: no new attempts */
+    int late;           /* paid after it was closed */
+    int quarantined;    /* authentic money that does not match: a person must look */
+    int overpaid;       /* more than one payment */
     int attach_differs; /* the notification's attach was not ours (informational) */
     /* the payment */
     const char *transaction_id;
@@ -96,15 +96,15 @@ typedef struct wxpay_attempt_t {
     int n; /* 1, 2, ... */
     wxpay_trade_e trade_type;
     const char *appid;
-    const char *openid;    /* JSAPI */
-    const char *client_ip; /* spbill_create_ip sent */
+    const char *openid;     /* JSAPI */
+    const char *client_ip;  /* spbill_create_ip sent */
     wxpay_sign_e sign_type; /* what its notification must use */
     wxpay_attempt_state_e state;
     const char *params; /* JSON: the complete request but nonce_str and sign, for exact repeats */
     const char *prepay_id;
     const char *code_url;
     const char *mweb_url;
-    apr_time_t url_at;  /* when prepay_id/code_url were obtained */
+    apr_time_t url_at; /* when prepay_id/code_url were obtained */
     apr_time_t created_at;
     apr_time_t sent_at; /* 0: never */
     wxpay_todo_e todo;
@@ -113,7 +113,7 @@ typedef struct wxpay_attempt_t {
     const char *lease_owner;
     apr_time_t lease_until;
     const char *transaction_id;
-    const char *err_code;   /* of the last refusal or failure */
+    const char *err_code; /* of the last refusal or failure */
     const char *err_detail;
 } wxpay_attempt_t;
 

@@ -6,7 +6,7 @@
 
 #define ATTEMPT_COUNT 25
 
-static const char *const todo_names[] = { "", "send", "query", "close" };
+static const char *const todo_names[] = {"", "send", "query", "close"};
 
 static wxpay_todo_e todo_by_name(const char *name)
 {
@@ -63,7 +63,7 @@ typedef struct attempt_rows_t {
 static int on_attempt(void *baton, const wxpay_value_t *values, int count)
 {
     attempt_rows_t *rows = baton;
-    wxpay_reader_t r = { values, rows->pool };
+    wxpay_reader_t r = {values, rows->pool};
     wxpay_attempt_t *a = apr_pcalloc(rows->pool, sizeof(*a));
 
     (void)count;
@@ -108,7 +108,7 @@ static int on_attempt(void *baton, const wxpay_value_t *values, int count)
 wxpay_rc_e wxpay_row_attempt_get(wxpay_tx_t *tx, const char *mch_id, const char *gateway_no,
                                  apr_pool_t *pool, wxpay_attempt_t **attempt, wxpay_error_t *err)
 {
-    attempt_rows_t rows = { pool, NULL, 0, 0 };
+    attempt_rows_t rows = {pool, NULL, 0, 0};
     wxpay_value_t v[2];
     wxpay_rc_e rc;
 
@@ -126,7 +126,7 @@ wxpay_rc_e wxpay_row_attempts(wxpay_tx_t *tx, const char *mch_id, const char *ou
                               apr_pool_t *pool, wxpay_attempt_t ***attempts, int *count,
                               wxpay_error_t *err)
 {
-    attempt_rows_t rows = { pool, NULL, 0, 0 };
+    attempt_rows_t rows = {pool, NULL, 0, 0};
     wxpay_value_t v[2];
     wxpay_rc_e rc;
 
@@ -148,7 +148,7 @@ wxpay_rc_e wxpay_row_attempt_update(wxpay_tx_t *tx, const wxpay_attempt_t *a,
 
     if (a->state != was && !wxpay_attempt_may_become(was, a->state)) {
         return wxpay_row_illegal("an attempt", wxpay_attempt_state_name(was),
-                       wxpay_attempt_state_name(a->state), err);
+                                 wxpay_attempt_state_name(a->state), err);
     }
     v[i++] = wxpay_value_text(wxpay_attempt_state_name(a->state));
     v[i++] = wxpay_value_text(a->params);

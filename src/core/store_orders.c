@@ -56,7 +56,7 @@ wxpay_rc_e wxpay_row_order_insert(wxpay_tx_t *tx, const wxpay_order_t *order, wx
 
 static wxpay_order_t *order_read(apr_pool_t *pool, const wxpay_value_t *values)
 {
-    wxpay_reader_t r = { values, pool };
+    wxpay_reader_t r = {values, pool};
     wxpay_order_t *o = apr_pcalloc(pool, sizeof(*o));
 
     o->mch_id = wxpay_take_text(&r);
@@ -114,7 +114,7 @@ static int on_order(void *baton, const wxpay_value_t *values, int count)
 static wxpay_rc_e order_one(wxpay_tx_t *tx, const char *sql, const wxpay_value_t *params, int count,
                             apr_pool_t *pool, wxpay_order_t **order, wxpay_error_t *err)
 {
-    order_row_t row = { pool, NULL };
+    order_row_t row = {pool, NULL};
     wxpay_rc_e rc = wxpay_tx_query(tx, sql, params, count, on_order, &row, err);
 
     *order = row.order;
@@ -151,8 +151,8 @@ wxpay_rc_e wxpay_row_order_update(wxpay_tx_t *tx, wxpay_order_t *o, wxpay_order_
     int i = 0;
 
     if (o->state != was && !wxpay_order_may_become(was, o->state)) {
-        return wxpay_row_illegal("an order", wxpay_order_state_name(was), wxpay_order_state_name(o->state),
-                       err);
+        return wxpay_row_illegal("an order", wxpay_order_state_name(was),
+                                 wxpay_order_state_name(o->state), err);
     }
     v[i++] = wxpay_value_text(wxpay_order_state_name(o->state));
     v[i++] = wxpay_value_int(o->rev + 1);

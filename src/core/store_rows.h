@@ -16,9 +16,9 @@ wxpay_rc_e wxpay_row_order_get(wxpay_tx_t *tx, const char *mch_id, const char *o
                                apr_pool_t *pool, wxpay_order_t **order, wxpay_error_t *err);
 wxpay_rc_e wxpay_row_order_by_pay_id(wxpay_tx_t *tx, const char *pay_id, apr_pool_t *pool,
                                      wxpay_order_t **order, wxpay_error_t *err);
-/* Write every member that may change, if the row still has state `was` and rev `order->rev`; the new
- * rev is order->rev + 1 (set in the record too). The transition must be legal. Errors: WXPAY_ECONFLICT
- * when the row moved on, WXPAY_EINTERNAL for an illegal transition. */
+/* Write every member that may change, if the row still has state `was` and rev `order->rev`; the
+ * new rev is order->rev + 1 (set in the record too). The transition must be legal. Errors:
+ * WXPAY_ECONFLICT when the row moved on, WXPAY_EINTERNAL for an illegal transition. */
 wxpay_rc_e wxpay_row_order_update(wxpay_tx_t *tx, wxpay_order_t *order, wxpay_order_state_e was,
                                   wxpay_error_t *err);
 
@@ -50,7 +50,7 @@ typedef struct wxpay_journal_t {
     const char *mch_id;
     const char *ref; /* transaction_id, refund_id or gateway number */
     const char *verdict;
-    const char *reason; /* "" or what differed */
+    const char *reason;       /* "" or what differed */
     const char *out_trade_no; /* "" if unknown */
     const char *gateway_no;
     const char *site;

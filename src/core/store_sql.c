@@ -1,7 +1,6 @@
 #include "store_sql.h"
 
-/* Column lists stand once per table; reading and writing follow the same order, by the tables of
- * members below. */
+/* store_orders.c and store_attempts.c bind and read columns in exactly this order. */
 #define ORDER_COLUMNS                                                                              \
     "mch_id, sub_mch_id, site, out_trade_no, total_fee, fee_type, body, attach, detail, "          \
     "product_id, goods_tag, limit_pay, scene_info, profit_sharing, receipt, openid, "              \
@@ -10,8 +9,9 @@
     "payer_openid, paid_gateway_no, paid_at, refunded_fee"
 
 #define ATTEMPT_COLUMNS                                                                            \
-    "mch_id, gateway_no, out_trade_no, n, trade_type, appid, openid, client_ip, sign_type, state, "\
-    "params, prepay_id, code_url, mweb_url, url_at, created_at, sent_at, todo, next_at, tries, "   \
+    "mch_id, gateway_no, out_trade_no, n, trade_type, appid, openid, client_ip, sign_type, "       \
+    "state, params, prepay_id, code_url, mweb_url, url_at, created_at, sent_at, todo, next_at, "   \
+    "tries, "                                                                                      \
     "lease_owner, lease_until, transaction_id, err_code, err_detail"
 
 const char wxpay_sql_order_insert[] =
@@ -43,9 +43,8 @@ const char wxpay_sql_event_insert[] =
 const char wxpay_sql_notice_insert[] =
     "INSERT INTO notices (mch_id, ref, verdict, reason, out_trade_no, gateway_no, site, first_at, "
     "last_at, count, body) VALUES (?,?,?,?,?,?,?,?,?,1,?)";
-const char wxpay_sql_notice_again[] =
-    "UPDATE notices SET count = count + 1, last_at = ? "
-    "WHERE mch_id = ? AND ref = ? AND verdict = ? AND reason = ?";
+const char wxpay_sql_notice_again[] = "UPDATE notices SET count = count + 1, last_at = ? "
+                                      "WHERE mch_id = ? AND ref = ? AND verdict = ? AND reason = ?";
 const char wxpay_sql_notice_count[] =
     "UPDATE notices SET count = count + ?, last_at = ? "
     "WHERE mch_id = ? AND ref = ? AND verdict = ? AND reason = ''";

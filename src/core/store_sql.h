@@ -1,5 +1,5 @@
-/* store_sql.h - every statement of the state machine, in one place. Private to the store_*.c files of
- * rows; drivers cache prepared statements by these addresses. Portable SQL only (design 3.6). */
+/* store_sql.h - every statement of the state machine, in one place. Private to the store_*.c files
+ * of rows; drivers cache prepared statements by these addresses. Portable SQL only (design 3.6). */
 #ifndef WXPAY_STORE_SQL_H
 #define WXPAY_STORE_SQL_H
 

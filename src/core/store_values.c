@@ -5,7 +5,7 @@
 
 wxpay_value_t wxpay_value_text(const char *text)
 {
-    wxpay_value_t v = { WXPAY_VALUE_NULL, 0, NULL, 0 };
+    wxpay_value_t v = {WXPAY_VALUE_NULL, 0, NULL, 0};
 
     if (text) {
         v.type = WXPAY_VALUE_TEXT;
@@ -17,7 +17,7 @@ wxpay_value_t wxpay_value_text(const char *text)
 
 wxpay_value_t wxpay_value_int(apr_int64_t i)
 {
-    wxpay_value_t v = { WXPAY_VALUE_INT, 0, NULL, 0 };
+    wxpay_value_t v = {WXPAY_VALUE_INT, 0, NULL, 0};
 
     v.i = i;
     return v;

@@ -12,22 +12,22 @@ typedef struct wxpay_http_request_t {
     const char *content_type;
     const char *body;
     apr_size_t body_len;
-    const char *ca_pem;   /* NULL: the system's CAs; must live as long as the transport */
-    apr_interval_time_t timeout;         /* whole exchange */
+    const char *ca_pem;          /* NULL: the system's CAs; must live as long as the transport */
+    apr_interval_time_t timeout; /* whole exchange */
     apr_interval_time_t connect_timeout; /* resolve, connect and TLS */
     apr_time_t start_by;  /* not begun by then for want of a place: WXPAY_EBUSY; 0: no limit */
     apr_size_t max_reply; /* bytes; more is an error */
 } wxpay_http_request_t;
 
 typedef struct wxpay_http_reply_t {
-    int status;          /* 0: no reply */
-    const char *body;    /* NUL-terminated; valid during the callback only */
+    int status;       /* 0: no reply */
+    const char *body; /* NUL-terminated; valid during the callback only */
     apr_size_t body_len;
     const char *request_id; /* the gateway's Request-ID header, "" if none */
     apr_time_t date;        /* its Date header, 0 if none */
     int sent;               /* 0: certainly nothing of the request left this host */
     apr_interval_time_t elapsed;
-    const char *host;       /* host:port asked, for the log */
+    const char *host; /* host:port asked, for the log */
 } wxpay_http_reply_t;
 
 /* Called exactly once per accepted request, on the transport's thread: must not block for long.
@@ -42,8 +42,8 @@ typedef struct wxpay_transport_t {
     /* Queue a request. Its strings must live until `done`. Any thread.
      * Errors (done is not called): WXPAY_EBUSY (queue full, or stopping; RETRY), WXPAY_EINPUT (an
      * URL that is not https, nor http to a loopback host), WXPAY_EINTERNAL. */
-    wxpay_rc_e (*submit)(void *impl, const wxpay_http_request_t *request,
-                         wxpay_http_done_fn *done, void *baton, wxpay_error_t *err);
+    wxpay_rc_e (*submit)(void *impl, const wxpay_http_request_t *request, wxpay_http_done_fn *done,
+                         void *baton, wxpay_error_t *err);
     void *impl;
 } wxpay_transport_t;
 

@@ -20,16 +20,16 @@ static int elsewhere(const mod_wxpay_buyer_t *buyer)
 {
     apr_uri_t uri;
 
-    return buyer->r->hostname && !(buyer->r->args && !strcmp(buyer->r->args, MOVED))
-           && apr_uri_parse(buyer->r->pool, buyer->cfg->public_url, &uri) == APR_SUCCESS
-           && uri.hostname && strcasecmp(uri.hostname, buyer->r->hostname);
+    return buyer->r->hostname && !(buyer->r->args && !strcmp(buyer->r->args, MOVED)) &&
+           apr_uri_parse(buyer->r->pool, buyer->cfg->public_url, &uri) == APR_SUCCESS &&
+           uri.hostname && strcasecmp(uri.hostname, buyer->r->hostname);
 }
 
 static int move(const mod_wxpay_buyer_t *buyer)
 {
-    apr_table_setn(buyer->r->headers_out, "Location",
-                   apr_pstrcat(buyer->r->pool, buyer->cfg->public_url, buyer->self, "?" MOVED,
-                               NULL));
+    apr_table_setn(
+        buyer->r->headers_out, "Location",
+        apr_pstrcat(buyer->r->pool, buyer->cfg->public_url, buyer->self, "?" MOVED, NULL));
     return mod_wxpay_send(buyer->r, HTTP_MOVED_TEMPORARILY, "text/plain; charset=utf-8", "", 0,
                           NULL);
 }
@@ -69,8 +69,9 @@ static const char *csrf_of(const mod_wxpay_buyer_t *buyer, int *status)
     apr_size_t len;
 
     *status = mod_wxpay_read_body(buyer->r, FORM_MAX, &body, &len);
-    if (*status != OK || strcmp(mod_wxpay_content_type(buyer->r), "application/x-www-form-urlencoded")
-        || wxpay_fields_parse_form(buyer->r->pool, body, len, &form, &err) != WXPAY_OK) {
+    if (*status != OK ||
+        strcmp(mod_wxpay_content_type(buyer->r), "application/x-www-form-urlencoded") ||
+        wxpay_fields_parse_form(buyer->r->pool, body, len, &form, &err) != WXPAY_OK) {
         return NULL;
     }
     return wxpay_fields_get(form, "csrf");
@@ -89,7 +90,7 @@ static int answer(mod_wxpay_buyer_t *buyer, int status, wxpay_page_e page)
 
 static int open_code(mod_wxpay_buyer_t *buyer)
 {
-    wxpay_identity_t identity = { WXPAY_TRADE_NATIVE, NULL, NULL };
+    wxpay_identity_t identity = {WXPAY_TRADE_NATIVE, NULL, NULL};
     int may_wait = mod_wxpay_wait_begin();
     wxpay_snapshot_t *snap;
     wxpay_error_t err;
@@ -130,8 +131,8 @@ static int post(mod_wxpay_buyer_t *buyer)
     if (status != OK) {
         return status;
     }
-    if (!csrf || !wxpay_token_csrf_check(mod_wxpay_csrf_key(buyer->cfg), buyer->pay_id, csrf,
-                                         buyer->now)) {
+    if (!csrf ||
+        !wxpay_token_csrf_check(mod_wxpay_csrf_key(buyer->cfg), buyer->pay_id, csrf, buyer->now)) {
         return HTTP_FORBIDDEN;
     }
     switch (page) {
@@ -146,14 +147,13 @@ static int post(mod_wxpay_buyer_t *buyer)
     }
 }
 
-/* A lease whose holder died, or a call to be repeated: go on with what a POST has begun. A GET never
- * begins anything. */
+/* A lease whose holder died, or a call to be repeated: go on with what a POST has begun. A GET
+ * never begins anything. */
 static void go_on(const mod_wxpay_buyer_t *buyer)
 {
     wxpay_error_t err;
 
-    if (wxpay_flow_nudge(buyer->child->flow, buyer->cfg->account, buyer->snap, &err)
-        != WXPAY_OK) {
+    if (wxpay_flow_nudge(buyer->child->flow, buyer->cfg->account, buyer->snap, &err) != WXPAY_OK) {
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, buyer->r, "WXP0404: payment page: %s",
                       err.detail);
     }
@@ -198,7 +198,7 @@ static const char *split(mod_wxpay_buyer_t *buyer, const char *rest)
 
 int mod_wxpay_checkout(request_rec *r, const mod_wxpay_server_t *cfg, const char *rest)
 {
-    mod_wxpay_buyer_t buyer = { r, cfg, mod_wxpay_child(), NULL, NULL, NULL, apr_time_now() };
+    mod_wxpay_buyer_t buyer = {r, cfg, mod_wxpay_child(), NULL, NULL, NULL, apr_time_now()};
     const char *what = split(&buyer, rest);
     int status;
 

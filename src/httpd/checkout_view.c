@@ -107,9 +107,9 @@ static wxpay_rc_e fill_order(const mod_wxpay_buyer_t *buyer, wxpay_page_view_t *
     view->retry_at = retry_at(buyer->snap);
     view->paid_at = order->paid_at;
     view->rev = order->rev;
-    if (view->page == WXPAY_PAGE_PAYABLE
-        && wxpay_qr_svg(buyer->r->pool, native_code(buyer)->code_url, qr_label(buyer, view->lang),
-                        0, &view->svg, &len, err) != WXPAY_OK) {
+    if (view->page == WXPAY_PAGE_PAYABLE &&
+        wxpay_qr_svg(buyer->r->pool, native_code(buyer)->code_url, qr_label(buyer, view->lang), 0,
+                     &view->svg, &len, err) != WXPAY_OK) {
         return err->code;
     }
     return wxpay_token_csrf_make(buyer->r->pool, mod_wxpay_csrf_key(buyer->cfg), buyer->pay_id,
@@ -132,9 +132,8 @@ int mod_wxpay_buyer_html(const mod_wxpay_buyer_t *buyer, int status, wxpay_page_
     /* Unknown, malformed and other sites' orders must look the same to the byte; a page without any
      * value of anybody's needs no random nonce. */
     view.nonce = "static";
-    if (buyer->snap
-        && (wxpay_token_random(r->pool, &view.nonce, &err) != WXPAY_OK
-            || fill_order(buyer, &view, &err) != WXPAY_OK)) {
+    if (buyer->snap && (wxpay_token_random(r->pool, &view.nonce, &err) != WXPAY_OK ||
+                        fill_order(buyer, &view, &err) != WXPAY_OK)) {
         return internal_error(r, &err);
     }
     if (wxpay_page_render(r->pool, &view, &html, &len, &err) != WXPAY_OK) {
@@ -169,9 +168,9 @@ int mod_wxpay_buyer_state(const mod_wxpay_buyer_t *buyer, wxpay_page_e page)
     int status;
 
     /* What is shown also changes by the clock alone, so the name belongs to the tag. */
-    apr_table_setn(r->headers_out, "ETag",
-                   apr_psprintf(r->pool, "\"%" APR_INT64_T_FMT "-%s\"", order->rev,
-                                wxpay_page_name(page)));
+    apr_table_setn(
+        r->headers_out, "ETag",
+        apr_psprintf(r->pool, "\"%" APR_INT64_T_FMT "-%s\"", order->rev, wxpay_page_name(page)));
     apr_table_setn(r->headers_out, "Cache-Control", "private, no-cache");
     apr_table_setn(r->subprocess_env, "no-gzip", "1"); /* mod_deflate would change the ETag */
     if (ap_mpm_query(AP_MPMQ_IS_ASYNC, &async) != APR_SUCCESS || !async) {
@@ -202,8 +201,8 @@ int mod_wxpay_buyer_qr_svg(const mod_wxpay_buyer_t *buyer)
         return HTTP_NOT_FOUND;
     }
     wxpay_error_clear(&err);
-    if (wxpay_qr_svg(r->pool, code->code_url, qr_label(buyer, lang), 1, &svg, &len, &err)
-        != WXPAY_OK) {
+    if (wxpay_qr_svg(r->pool, code->code_url, qr_label(buyer, lang), 1, &svg, &len, &err) !=
+        WXPAY_OK) {
         return internal_error(r, &err);
     }
     return mod_wxpay_send(r, HTTP_OK, "image/svg+xml", svg, len, NULL);

@@ -36,11 +36,12 @@ static int refuse(request_rec *r, const mod_wxpay_child_t *child, const wxpay_er
             ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                           "WXP0301: %u more notifications were refused without a line", unsaid);
         }
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      "WXP0302: notification refused (%s): %s%s", wxpay_rc_name(err->code),
-                      err->detail,
-                      err->code == WXPAY_ESIGN ? "; if it came from WeChat Pay, WxPayKey is not the "
-                                                 "merchant account's API v2 key" : "");
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "WXP0302: notification refused (%s): %s%s",
+                      wxpay_rc_name(err->code), err->detail,
+                      err->code == WXPAY_ESIGN
+                          ? "; if it came from WeChat Pay, WxPayKey is not the "
+                            "merchant account's API v2 key"
+                          : "");
     }
     return answer(r, 0);
 }
@@ -48,10 +49,11 @@ static int refuse(request_rec *r, const mod_wxpay_child_t *child, const wxpay_er
 static int store_failed(request_rec *r, const wxpay_notice_t *notice, const wxpay_error_t *err)
 {
     for_access_log(r, "unrecorded", notice->gateway_no);
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                  "WXP0303: notification for number %s could not be recorded, answered FAIL (WeChat "
-                  "Pay will repeat it): %s",
-                  notice->gateway_no ? notice->gateway_no : "-", err->detail);
+    ap_log_rerror(
+        APLOG_MARK, APLOG_ERR, 0, r,
+        "WXP0303: notification for number %s could not be recorded, answered FAIL (WeChat "
+        "Pay will repeat it): %s",
+        notice->gateway_no ? notice->gateway_no : "-", err->detail);
     return answer(r, 0);
 }
 
@@ -64,8 +66,8 @@ static int handle_body(request_rec *r, const mod_wxpay_server_t *cfg,
     int success;
 
     wxpay_error_clear(&err);
-    if (wxpay_notice_read(child->xml, cfg->account, body, len, r->pool, &notice, &err)
-        != WXPAY_OK) {
+    if (wxpay_notice_read(child->xml, cfg->account, body, len, r->pool, &notice, &err) !=
+        WXPAY_OK) {
         return refuse(r, child, &err);
     }
     switch (wxpay_flow_notice(child->flow, cfg->account, notice, COMMIT_WAIT, r->pool, &verdict,
@@ -88,8 +90,7 @@ int mod_wxpay_notify(request_rec *r, const mod_wxpay_server_t *cfg)
     int status;
 
     if (!mod_wxpay_method_allowed(r, "POST")) {
-        return mod_wxpay_send(r, HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "", 0,
-                              NULL);
+        return mod_wxpay_send(r, HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "", 0, NULL);
     }
     status = mod_wxpay_read_body(r, MOD_WXPAY_BODY_MAX, &body, &len);
     if (status == AP_FILTER_ERROR) {

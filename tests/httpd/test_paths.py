@@ -14,6 +14,11 @@ SITES = {
     "ProxyPass, encoded": 'ProxyPass "/" "%s" mapping=encoded\n' % NOWHERE,
     "rewriting to a proxy": 'RewriteEngine On\nRewriteRule ^/(.*) %s$1 [P]\n' % NOWHERE,
     "SetHandler": "<Location />\nSetHandler server-status\n</Location>\n",
+    "SetHandler to a proxy": '<Location />\nSetHandler "proxy:%s"\n</Location>\n' % NOWHERE,
+    "SetHandler to a proxy, by <If>": '<If "true">\nSetHandler "proxy:%s"\n</If>\n' % NOWHERE,
+    "FallbackResource everywhere": "<Location />\nFallbackResource /index.php\n</Location>\n",
+    "front controller in <Location>": '<Location "/">\nRewriteEngine On\n'
+        'RewriteRule !index.php /index.php [L]\n</Location>\n',
     "FallbackResource": "<Directory ${DOCROOT}>\nFallbackResource /index.php\n</Directory>\n",
     "DirectorySlash": "<Directory ${DOCROOT}>\nDirectoryIndex index.php\n</Directory>\n",
     "denied directories": "<Directory ${DOCROOT}>\nRequire all denied\n</Directory>\n",

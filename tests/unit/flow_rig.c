@@ -128,7 +128,8 @@ static void answer(call_t *call, rig_answer_e how, char what)
     }
     apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
     assert_int_equal(wxpay_xml_read(rig->xml, pool, "xml", call->request->body,
-                                    call->request->body_len, &asked, &err), WXPAY_OK);
+                                    call->request->body_len, &asked, &err),
+                     WXPAY_OK);
     f = wxpay_fields_create(pool);
     put(f, "return_code", "SUCCESS");
     put(f, "appid", get(asked, "appid"));
@@ -207,8 +208,8 @@ void rig_flush(rig_t *rig)
     }
 }
 
-static wxpay_rc_e submit(void *impl, const wxpay_http_request_t *request,
-                         wxpay_http_done_fn *done, void *baton, wxpay_error_t *err)
+static wxpay_rc_e submit(void *impl, const wxpay_http_request_t *request, wxpay_http_done_fn *done,
+                         void *baton, wxpay_error_t *err)
 {
     rig_t *rig = impl;
     call_t *call;
@@ -274,7 +275,7 @@ void rig_start(rig_t *rig)
 
 void rig_stop(rig_t *rig)
 {
-    static const char *const names[] = { "/wxpay.db", "/wxpay.db-wal", "/wxpay.db-shm" };
+    static const char *const names[] = {"/wxpay.db", "/wxpay.db-wal", "/wxpay.db-shm"};
     char path[128];
     size_t i;
 
@@ -292,7 +293,7 @@ void rig_stop(rig_t *rig)
 wxpay_rc_e rig_submit(rig_t *rig, const char *number, apr_int64_t fen, int open,
                       wxpay_snapshot_t **snap, int *created, wxpay_error_t *err)
 {
-    wxpay_identity_t native = { WXPAY_TRADE_NATIVE, NULL, NULL };
+    wxpay_identity_t native = {WXPAY_TRADE_NATIVE, NULL, NULL};
     wxpay_fields_t *f = wxpay_fields_create(rig->pool);
     wxpay_order_t *order;
 
@@ -309,7 +310,7 @@ wxpay_rc_e rig_submit(rig_t *rig, const char *number, apr_int64_t fen, int open,
 wxpay_rc_e rig_open(rig_t *rig, const char *number, wxpay_trade_e trade, const char *openid,
                     wxpay_snapshot_t **snap, wxpay_error_t *err)
 {
-    wxpay_identity_t identity = { trade, openid, "198.51.100.7" };
+    wxpay_identity_t identity = {trade, openid, "198.51.100.7"};
 
     return wxpay_flow_open(rig->flow, &rig->account, number, &identity, apr_time_from_sec(5),
                            rig->pool, snap, err);
@@ -368,7 +369,8 @@ wxpay_verdict_e rig_notify(rig_t *rig, const wxpay_notice_t *notice, int *succes
     wxpay_error_t err;
 
     assert_int_equal(wxpay_flow_notice(rig->flow, &rig->account, notice, apr_time_from_sec(3),
-                                       rig->pool, &verdict, success, &err), WXPAY_OK);
+                                       rig->pool, &verdict, success, &err),
+                     WXPAY_OK);
     return verdict;
 }
 

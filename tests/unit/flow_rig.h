@@ -9,12 +9,12 @@
 
 /* What the gateway does with one kind of call. */
 typedef enum rig_answer_e {
-    RIG_OK,      /* does what is asked */
-    RIG_REFUSE,  /* signed result_code FAIL with rig.err_code */
-    RIG_LOST,    /* the call arrived, the reply did not */
-    RIG_UNSENT,  /* nothing ever left this host */
-    RIG_SILENT,  /* no answer until rig_flush() */
-    RIG_FULL     /* the engine has no place */
+    RIG_OK,     /* does what is asked */
+    RIG_REFUSE, /* signed result_code FAIL with rig.err_code */
+    RIG_LOST,   /* the call arrived, the reply did not */
+    RIG_UNSENT, /* nothing ever left this host */
+    RIG_SILENT, /* no answer until rig_flush() */
+    RIG_FULL    /* the engine has no place */
 } rig_answer_e;
 
 typedef struct rig_t {

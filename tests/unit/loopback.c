@@ -269,8 +269,8 @@ static void make_certificate(loopback_t *server)
     server->ca_pem = apr_pstrmemdup(server->pool, text, (apr_size_t)len);
     BIO_free(pem);
     server->tls = SSL_CTX_new(TLS_server_method());
-    must(SSL_CTX_use_certificate(server->tls, cert) == 1
-         && SSL_CTX_use_PrivateKey(server->tls, key) == 1);
+    must(SSL_CTX_use_certificate(server->tls, cert) == 1 &&
+         SSL_CTX_use_PrivateKey(server->tls, key) == 1);
     X509_free(cert);
     EVP_PKEY_free(key);
 }

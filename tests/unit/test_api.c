@@ -112,8 +112,8 @@ static wxpay_fields_t *by_number(void)
     wxpay_fields_t *fields;
     wxpay_error_t err;
 
-    assert_int_equal(
-        wxpay_api_number_request(&stage->account, NUMBER, stage->pool, &fields, &err), WXPAY_OK);
+    assert_int_equal(wxpay_api_number_request(&stage->account, NUMBER, stage->pool, &fields, &err),
+                     WXPAY_OK);
     return fields;
 }
 
@@ -361,7 +361,7 @@ static void requests_by_number(void **state)
 static void the_same_bytes_go_to_the_backup(void **state)
 {
     static const act_t bad[] = {
-        {.code = WXPAY_ENET, .sent = 1}, {.code = WXPAY_ENET},
+        {.code = WXPAY_ENET, .sent = 1},  {.code = WXPAY_ENET},
         {.status = 500, .body = "<xml>"}, {.status = 302, .body = ""},
         {.status = 404, .body = HTML},    {.status = 200, .body = ""},
         {.status = 200, .body = HTML},    {.status = 200, .body = " \n"},
@@ -512,11 +512,11 @@ static void unifiedorder_replies(void **state)
     assert_disbelieved(native_with("trade_type", "NATIVE", "prepay_id", "wx20", "code_url",
                                    "https://evil.example/"),
                        WXPAY_EPARSE, "code_url");
-    assert_disbelieved(native_with("trade_type", "NATIVE", "prepay_id", "wx20", "code_url",
-                                   apr_pstrcat(stage->pool, "weixin://",
-                                               memset(apr_pcalloc(stage->pool, 505), 'a', 504),
-                                               NULL)),
-                       WXPAY_EPARSE, "code_url");
+    assert_disbelieved(
+        native_with("trade_type", "NATIVE", "prepay_id", "wx20", "code_url",
+                    apr_pstrcat(stage->pool, "weixin://",
+                                memset(apr_pcalloc(stage->pool, 505), 'a', 504), NULL)),
+        WXPAY_EPARSE, "code_url");
     assert_disbelieved(read_reply(WXPAY_OP_UNIFIEDORDER, unifiedorder("MWEB"),
                                   signed_reply(GOOD, "trade_type", "MWEB", "prepay_id", "wx20",
                                                "mweb_url", "http://wx.tenpay.com/")),
@@ -592,9 +592,9 @@ static void signed_refusals(void **state)
 
 static void everyday_refusals_are_no_warnings(void **state)
 {
-    const act_t paid[] = {{.status = 200,
-                           .body = signed_reply(COMMON, "result_code", "FAIL", "err_code",
-                                                "ORDERPAID")}};
+    const act_t paid[] = {
+        {.status = 200,
+         .body = signed_reply(COMMON, "result_code", "FAIL", "err_code", "ORDERPAID")}};
     const act_t noauth[] = {
         {.status = 200, .body = signed_reply(COMMON, "result_code", "FAIL", "err_code", "NOAUTH")}};
 
@@ -611,12 +611,12 @@ static void replies_for_somebody_else(void **state)
 {
 #define TAIL "nonce_str", "n", "result_code", "FAIL", "err_code", "ORDERCLOSED"
     (void)state;
-    assert_disbelieved(read_native(signed_reply("return_code", "SUCCESS", "appid", "wx2", "mch_id",
-                                                "100", TAIL)),
-                       WXPAY_EMISMATCH, "appid");
-    assert_disbelieved(read_native(signed_reply("return_code", "SUCCESS", "appid", "wx1", "mch_id",
-                                                "101", TAIL)),
-                       WXPAY_EMISMATCH, "mch_id");
+    assert_disbelieved(
+        read_native(signed_reply("return_code", "SUCCESS", "appid", "wx2", "mch_id", "100", TAIL)),
+        WXPAY_EMISMATCH, "appid");
+    assert_disbelieved(
+        read_native(signed_reply("return_code", "SUCCESS", "appid", "wx1", "mch_id", "101", TAIL)),
+        WXPAY_EMISMATCH, "mch_id");
     assert_disbelieved(read_native(signed_reply("return_code", "SUCCESS", "mch_id", "100", TAIL)),
                        WXPAY_EMISMATCH, "appid");
     assert_disbelieved(read_native(signed_reply("return_code", "SUCCESS", "appid", "wx1", "mch_id",
@@ -636,14 +636,14 @@ static void service_provider_replies(void **state)
     (void)state;
     stage->account.sub_appid = "wxs";
     stage->account.sub_mch_id = "200";
-    assert_int_equal(read_reply(WXPAY_OP_CLOSEORDER, by_number(),
-                                signed_reply(CLOSED_OK, "sub_appid", "wxs")),
-                     WXPAY_OK);
+    assert_int_equal(
+        read_reply(WXPAY_OP_CLOSEORDER, by_number(), signed_reply(CLOSED_OK, "sub_appid", "wxs")),
+        WXPAY_OK);
     assert_int_equal(read_reply(WXPAY_OP_CLOSEORDER, by_number(), signed_reply(CLOSED_OK)),
                      WXPAY_OK);
-    assert_disbelieved(read_reply(WXPAY_OP_CLOSEORDER, by_number(),
-                                  signed_reply(CLOSED_OK, "sub_appid", "wxt")),
-                       WXPAY_EMISMATCH, "sub_appid");
+    assert_disbelieved(
+        read_reply(WXPAY_OP_CLOSEORDER, by_number(), signed_reply(CLOSED_OK, "sub_appid", "wxt")),
+        WXPAY_EMISMATCH, "sub_appid");
     assert_disbelieved(read_reply(WXPAY_OP_CLOSEORDER, by_number(), signed_reply(GOOD)),
                        WXPAY_EMISMATCH, "sub_mch_id");
 }
@@ -654,9 +654,9 @@ static void orderquery_replies(void **state)
         const char *name;
         wxpay_trade_state_e state;
     } states[] = {
-        {"NOTPAY", WXPAY_TRADE_NOTPAY},   {"USERPAYING", WXPAY_TRADE_NOTPAY},
-        {"ACCEPT", WXPAY_TRADE_NOTPAY},   {"PAYERROR", WXPAY_TRADE_NOTPAY},
-        {"CLOSED", WXPAY_TRADE_CLOSED},   {"REVOKED", WXPAY_TRADE_CLOSED},
+        {"NOTPAY", WXPAY_TRADE_NOTPAY},    {"USERPAYING", WXPAY_TRADE_NOTPAY},
+        {"ACCEPT", WXPAY_TRADE_NOTPAY},    {"PAYERROR", WXPAY_TRADE_NOTPAY},
+        {"CLOSED", WXPAY_TRADE_CLOSED},    {"REVOKED", WXPAY_TRADE_CLOSED},
         {"NEWSTATE", WXPAY_TRADE_UNKNOWN}, {"success", WXPAY_TRADE_UNKNOWN},
     };
     size_t i;
@@ -680,9 +680,9 @@ static void orderquery_replies(void **state)
     assert_disbelieved(read_query(signed_reply(QUERIED, "trade_state", "SUCCESS", "total_fee",
                                                "9.90", "transaction_id", "4200001")),
                        WXPAY_EPARSE, "total_fee");
-    assert_disbelieved(read_query(signed_reply(QUERIED, "trade_state", "SUCCESS", "transaction_id",
-                                               "4200001")),
-                       WXPAY_EPARSE, "total_fee");
+    assert_disbelieved(
+        read_query(signed_reply(QUERIED, "trade_state", "SUCCESS", "transaction_id", "4200001")),
+        WXPAY_EPARSE, "total_fee");
     assert_disbelieved(
         read_query(signed_reply(QUERIED, "trade_state", "SUCCESS", "total_fee", "990")),
         WXPAY_EPARSE, "transaction_id");
@@ -696,16 +696,21 @@ static void orderquery_replies(void **state)
 static void recut_values_are_refused(void **state)
 {
     (void)state;
-    assert_disbelieved(read_query(signed_reply(QUERIED, "trade_state", "SUCCESS", "total_fee",
-                                               "990", "transaction_id", "4200001", "attach",
-                                               "x&cash_fee=1")),
-                       WXPAY_EPARSE, "attach");
+    assert_disbelieved(
+        read_query(signed_reply(QUERIED, "trade_state", "SUCCESS", "total_fee", "990",
+                                "transaction_id", "4200001", "attach", "x&cash_fee=1")),
+        WXPAY_EPARSE, "attach");
 }
 
 static void garbage_is_ambiguous(void **state)
 {
     static const char *const bodies[] = {
-        "", "<", HTML, "<xml>", "<xml></xml>", "<xml><return_code>SUCCESS</return_code></xml>",
+        "",
+        "<",
+        HTML,
+        "<xml>",
+        "<xml></xml>",
+        "<xml><return_code>SUCCESS</return_code></xml>",
         "<xml><return_code>OK</return_code></xml>",
         "<!DOCTYPE xml [<!ENTITY e \"FAIL\">]><xml><return_code>&e;</return_code></xml>",
         "<xml><return_code>FAIL</return_code><return_code>FAIL</return_code></xml>",

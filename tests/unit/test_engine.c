@@ -50,8 +50,7 @@ static void on_done(void *baton, const wxpay_http_reply_t *reply, const wxpay_er
 
     if (again) {
         call->again = NULL;
-        assert_int_equal(again->submit(again->impl, &call->request, on_done, call, NULL),
-                         WXPAY_OK);
+        assert_int_equal(again->submit(again->impl, &call->request, on_done, call, NULL), WXPAY_OK);
         return;
     }
     pthread_mutex_lock(&call->lock);
@@ -333,8 +332,8 @@ static void what_never_left_is_known(void **state)
 static void only_https_or_loopback(void **state)
 {
     static const char *const refused[] = {
-        "http://api.mch.weixin.qq.com/", "http://192.0.2.1/", "ftp://127.0.0.1/",
-        "http://127.0.0.1@192.0.2.1/",   "file:///etc/motd",  "127.0.0.1",
+        "http://api.mch.weixin.qq.com/",  "http://192.0.2.1/",        "ftp://127.0.0.1/",
+        "http://127.0.0.1@192.0.2.1/",    "file:///etc/motd",         "127.0.0.1",
         "http://localhost.evil.example/", "http://127.evil.example/", "",
     };
     call_t call;

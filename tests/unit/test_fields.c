@@ -148,10 +148,8 @@ static void recuttable_names_are_those_of_the_vectors(void **state)
     size_t i, j;
     int seen = 0, skip;
 
-    json_array_foreach(vectors, i, vector)
-    {
-        json_object_foreach(json_object_get(vector, "fields"), name, value)
-        {
+    json_array_foreach (vectors, i, vector) {
+        json_object_foreach (json_object_get(vector, "fields"), name, value) {
             skip = 0;
             for (j = 0; j < sizeof(others) / sizeof(others[0]); j++) {
                 skip |= strcmp(others[j], name) == 0;

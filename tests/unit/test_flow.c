@@ -59,7 +59,8 @@ static void another_sites_number(void **state)
     assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_ENOTFOUND);
     assert_null(snap);
     assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err), WXPAY_ENOTFOUND);
+                                      rig->pool, &snap, &err),
+                     WXPAY_ENOTFOUND);
     assert_int_equal(rig->orders + rig->closes, 0);
 }
 
@@ -213,7 +214,8 @@ static void orderpaid_is_asked_and_booked(void **state)
     assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
     assert_int_equal(rig->queries, 1);
     assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE type = 'order.paid'"), 1);
-    assert_int_equal(rig_count(rig, "SELECT count(*) FROM notices WHERE verdict = 'reconciled'"), 1);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM notices WHERE verdict = 'reconciled'"),
+                     1);
 }
 
 static void taken_number_is_asked_closed_and_left(void **state)
@@ -267,8 +269,7 @@ static void early_closing_refused_blocks_until_it_may(void **state)
     assert_int_equal(snap->attempts[1]->state, WXPAY_ATTEMPT_RESERVED);
     assert_null(wxpay_snapshot_payable(snap, apr_time_now()));
     assert_int_equal(rig->orders, 1);
-    assert_true(snap->attempts[0]->next_at
-                >= snap->attempts[0]->sent_at + apr_time_from_sec(310));
+    assert_true(snap->attempts[0]->next_at >= snap->attempts[0]->sent_at + apr_time_from_sec(310));
     rig->close = RIG_OK;
     rig_forward(apr_time_from_sec(311));
     assert_int_equal(wxpay_flow_nudge(rig->flow, &rig->account, snap, &err), WXPAY_OK);
@@ -286,7 +287,8 @@ static void closed_here_and_there(void **state)
 
     assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
     assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err), WXPAY_OK);
+                                      rig->pool, &snap, &err),
+                     WXPAY_OK);
     assert_int_equal(snap->order->state, WXPAY_ORDER_CLOSED);
     assert_int_equal(rig->closes, 1);
     assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
@@ -307,7 +309,8 @@ static void closing_a_paid_one_finds_the_payment(void **state)
     rig->trade_state = "SUCCESS";
     rig->paid_fee = 100;
     assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err), WXPAY_ECONFLICT);
+                                      rig->pool, &snap, &err),
+                     WXPAY_ECONFLICT);
     assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
 }
 
@@ -322,12 +325,14 @@ static void query_finds_the_payment(void **state)
     rig->trade_state = "SUCCESS";
     rig->paid_fee = 99;
     assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err), WXPAY_OK);
+                                      rig->pool, &snap, &err),
+                     WXPAY_OK);
     assert_true(snap->order->quarantined);
     assert_int_equal(snap->order->state, WXPAY_ORDER_PENDING);
     rig->paid_fee = 100;
     assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err), WXPAY_OK);
+                                      rig->pool, &snap, &err),
+                     WXPAY_OK);
     assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
 }
 
@@ -362,15 +367,16 @@ static void expiry_is_raised_to_six_minutes(void **state)
 static void dead_holder_is_taken_over(void **state)
 {
     rig_t *rig = *state;
-    wxpay_identity_t native = { WXPAY_TRADE_NATIVE, NULL, NULL };
+    wxpay_identity_t native = {WXPAY_TRADE_NATIVE, NULL, NULL};
     wxpay_snapshot_t *snap;
     wxpay_error_t err;
     int created;
 
     assert_int_equal(rig_submit(rig, "A1", 100, 0, &snap, &created, &err), WXPAY_OK);
     rig->order = RIG_SILENT;
-    assert_int_equal(wxpay_flow_open(rig->flow, &rig->account, "A1", &native, 0, rig->pool, &snap,
-                                     &err), WXPAY_OK);
+    assert_int_equal(
+        wxpay_flow_open(rig->flow, &rig->account, "A1", &native, 0, rig->pool, &snap, &err),
+        WXPAY_OK);
     assert_true(wxpay_snapshot_busy(snap, apr_time_now()));
     rig->order = RIG_OK;
     rig_forward(apr_time_from_sec(120));
@@ -386,7 +392,7 @@ static void dead_holder_is_taken_over(void **state)
 static void *one_buyer(void *arg)
 {
     rig_t *rig = arg;
-    wxpay_identity_t native = { WXPAY_TRADE_NATIVE, NULL, NULL };
+    wxpay_identity_t native = {WXPAY_TRADE_NATIVE, NULL, NULL};
     wxpay_snapshot_t *snap;
     wxpay_error_t err;
     apr_pool_t *pool;
@@ -394,9 +400,10 @@ static void *one_buyer(void *arg)
 
     apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
     payable = wxpay_flow_open(rig->flow, &rig->account, "A1", &native, apr_time_from_sec(5), pool,
-                              &snap, &err) == WXPAY_OK
-                      && wxpay_snapshot_payable(snap, apr_time_now())
-                  ? rig : NULL;
+                              &snap, &err) == WXPAY_OK &&
+                      wxpay_snapshot_payable(snap, apr_time_now())
+                  ? rig
+                  : NULL;
     apr_pool_destroy(pool);
     return payable;
 }
@@ -427,15 +434,25 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(stored_only), T(another_sites_number), T(opened_and_reused),
-        T(stale_code_is_renewed_under_the_same_number), T(ambiguous_is_repeated_unchanged),
-        T(no_place_leaves_it_for_the_next), T(refusal_fails_and_the_next_uses_a_new_number),
-        T(systemerror_is_repeated), T(orderpaid_is_asked_and_booked),
-        T(taken_number_is_asked_closed_and_left), T(switching_closes_first),
-        T(early_closing_refused_blocks_until_it_may), T(closed_here_and_there),
-        T(closing_a_paid_one_finds_the_payment), T(query_finds_the_payment),
-        T(expired_opens_nothing), T(expiry_is_raised_to_six_minutes),
-        T(dead_holder_is_taken_over), T(fifty_buyers_one_call),
+        T(stored_only),
+        T(another_sites_number),
+        T(opened_and_reused),
+        T(stale_code_is_renewed_under_the_same_number),
+        T(ambiguous_is_repeated_unchanged),
+        T(no_place_leaves_it_for_the_next),
+        T(refusal_fails_and_the_next_uses_a_new_number),
+        T(systemerror_is_repeated),
+        T(orderpaid_is_asked_and_booked),
+        T(taken_number_is_asked_closed_and_left),
+        T(switching_closes_first),
+        T(early_closing_refused_blocks_until_it_may),
+        T(closed_here_and_there),
+        T(closing_a_paid_one_finds_the_payment),
+        T(query_finds_the_payment),
+        T(expired_opens_nothing),
+        T(expiry_is_raised_to_six_minutes),
+        T(dead_holder_is_taken_over),
+        T(fifty_buyers_one_call),
     };
 
     apr_initialize();

@@ -52,7 +52,8 @@ static void paid_once(void **state)
     assert_int_equal(rig_read(rig, "A1")->attempts[0]->state, WXPAY_ATTEMPT_PAID);
     assert_int_equal(rig_count(rig, "SELECT count(*) FROM events"), 1);
     assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE type = 'order.paid' AND "
-                                    "state = 'unwanted' AND body LIKE '%\"total_fee\":100%'"), 1);
+                                    "state = 'unwanted' AND body LIKE '%\"total_fee\":100%'"),
+                     1);
 }
 
 static void duplicates_change_nothing_and_are_counted(void **state)
@@ -89,7 +90,8 @@ static void second_transaction_is_overpaid(void **state)
                      WXPAY_VERDICT_OVERPAID);
     assert_true(rig_read(rig, "A1")->order->overpaid);
     assert_string_equal(rig_read(rig, "A1")->order->transaction_id, TXN);
-    assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE type = 'order.overpaid'"), 1);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE type = 'order.overpaid'"),
+                     1);
 }
 
 static void second_attempt_paid_too_is_overpaid(void **state)
@@ -126,9 +128,11 @@ static void other_amount_is_set_aside(void **state)
     assert_int_equal(snap->order->state, WXPAY_ORDER_PENDING);
     assert_null(wxpay_snapshot_payable(snap, apr_time_now()));
     assert_int_equal(rig_count(rig, "SELECT count FROM notices WHERE verdict = 'quarantine' AND "
-                                    "reason = 'total_fee'"), 2);
+                                    "reason = 'total_fee'"),
+                     2);
     assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE "
-                                    "type = 'order.quarantined'"), 1);
+                                    "type = 'order.quarantined'"),
+                     1);
     /* no new attempts either */
     assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_JSAPI, "oOpenid", &snap, &err), WXPAY_OK);
     assert_int_equal(snap->count, 1);
@@ -211,18 +215,19 @@ static void paid_after_closing_is_late(void **state)
     int success;
 
     assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err), WXPAY_OK);
+                                      rig->pool, &snap, &err),
+                     WXPAY_OK);
     assert_int_equal(rig_notify(rig, rig_notice(rig, "A1", TXN, 100), &success),
                      WXPAY_VERDICT_PAID);
     assert_true(rig_read(rig, "A1")->order->late);
-    assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE body LIKE '%\"late\":true%'"),
-                     1);
+    assert_int_equal(
+        rig_count(rig, "SELECT count(*) FROM events WHERE body LIKE '%\"late\":true%'"), 1);
 }
 
 static void paid_before_the_reply_wins(void **state)
 {
     rig_t *rig = *state;
-    wxpay_identity_t native = { WXPAY_TRADE_NATIVE, NULL, NULL };
+    wxpay_identity_t native = {WXPAY_TRADE_NATIVE, NULL, NULL};
     wxpay_snapshot_t *snap;
     wxpay_error_t err;
     int created;
@@ -230,8 +235,9 @@ static void paid_before_the_reply_wins(void **state)
 
     rig->order = RIG_SILENT;
     assert_int_equal(rig_submit(rig, "C1", 100, 0, &snap, &created, &err), WXPAY_OK);
-    assert_int_equal(wxpay_flow_open(rig->flow, &rig->account, "C1", &native, 0, rig->pool, &snap,
-                                     &err), WXPAY_OK);
+    assert_int_equal(
+        wxpay_flow_open(rig->flow, &rig->account, "C1", &native, 0, rig->pool, &snap, &err),
+        WXPAY_OK);
     assert_int_equal(rig_notify(rig, rig_notice(rig, "C1", TXN, 100), &success),
                      WXPAY_VERDICT_PAID);
     rig_flush(rig);
@@ -304,8 +310,7 @@ static void vectors_with_an_order(void **state)
     int seen = 0;
 
     assert_non_null(doc);
-    json_array_foreach(json_object_get(doc, "notifications"), i, one)
-    {
+    json_array_foreach (json_object_get(doc, "notifications"), i, one) {
         json_t *file = json_object_get(one, "order");
         const char *body = json_string_value(json_object_get(one, "xml"));
         const char *number = json_string_value(json_object_get(file, "out_trade_no"));
@@ -325,14 +330,16 @@ static void vectors_with_an_order(void **state)
         rig_start(&fresh);
         assert_int_equal(rig_submit(&fresh, number,
                                     json_integer_value(json_object_get(file, "total_fee")), 1,
-                                    &snap, &created, &err), WXPAY_OK);
+                                    &snap, &created, &err),
+                         WXPAY_OK);
         accept = !strcmp(json_string_value(json_object_get(one, "expect")), "accept");
-        if (wxpay_notice_read(fresh.xml, &fresh.account, body, strlen(body), fresh.pool, &n, &err)
-            == WXPAY_OK) {
+        if (wxpay_notice_read(fresh.xml, &fresh.account, body, strlen(body), fresh.pool, &n,
+                              &err) == WXPAY_OK) {
             wxpay_flow_notice(fresh.flow, &fresh.account, n, apr_time_from_sec(3), fresh.pool,
                               &verdict, &success, &err);
         }
-        if (success != accept || (rig_read(&fresh, number)->order->state == WXPAY_ORDER_PAID) != accept) {
+        if (success != accept ||
+            (rig_read(&fresh, number)->order->state == WXPAY_ORDER_PAID) != accept) {
             fail_msg("vector \"%s\": should be %s", json_string_value(json_object_get(one, "name")),
                      accept ? "accepted" : "rejected");
         }
@@ -347,13 +354,20 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(paid_once), T(duplicates_change_nothing_and_are_counted),
-        T(second_transaction_is_overpaid), T(second_attempt_paid_too_is_overpaid),
-        T(other_amount_is_set_aside), T(other_currency_is_set_aside),
-        T(orphans_are_recorded_once), T(not_paid_and_refunds_are_journaled),
-        T(md5_for_an_hmac_order_is_refused), T(paid_after_closing_is_late),
-        T(paid_before_the_reply_wins), T(attach_that_differs_is_only_flagged),
-        T(two_hundred_at_once_pay_once), cmocka_unit_test(vectors_with_an_order),
+        T(paid_once),
+        T(duplicates_change_nothing_and_are_counted),
+        T(second_transaction_is_overpaid),
+        T(second_attempt_paid_too_is_overpaid),
+        T(other_amount_is_set_aside),
+        T(other_currency_is_set_aside),
+        T(orphans_are_recorded_once),
+        T(not_paid_and_refunds_are_journaled),
+        T(md5_for_an_hmac_order_is_refused),
+        T(paid_after_closing_is_late),
+        T(paid_before_the_reply_wins),
+        T(attach_that_differs_is_only_flagged),
+        T(two_hundred_at_once_pay_once),
+        cmocka_unit_test(vectors_with_an_order),
     };
 
     apr_initialize();

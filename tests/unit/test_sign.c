@@ -18,8 +18,7 @@ static wxpay_fields_t *bag_of(apr_pool_t *pool, json_t *object)
     const char *name;
     json_t *value;
 
-    json_object_foreach(object, name, value)
-    {
+    json_object_foreach (object, name, value) {
         assert_true(json_is_string(value));
         assert_int_equal(wxpay_fields_add(fields, name, strlen(name), json_string_value(value),
                                           json_string_length(value), &err),
@@ -81,12 +80,10 @@ static void every_vector_recomputes(void **state)
 
     assert_true(json_array_size(published) >= 6);
     assert_true(json_array_size(generated) >= 66);
-    json_array_foreach(published, i, vector)
-    {
+    json_array_foreach (published, i, vector) {
         check_vector(*state, vector);
     }
-    json_array_foreach(generated, i, vector)
-    {
+    json_array_foreach (generated, i, vector) {
         check_vector(*state, vector);
     }
 }
@@ -104,8 +101,7 @@ static void samples_without_key_do_not_verify(void **state)
     size_t i;
 
     assert_int_equal(json_array_size(samples), 6);
-    json_array_foreach(samples, i, sample)
-    {
+    json_array_foreach (samples, i, sample) {
         fields = bag_of(*state, json_object_get(sample, "fields"));
         if (!wxpay_fields_find(fields, "sign")) {
             wxpay_fields_add_ref(fields, "sign", support_text(sample, "sign"), &err);

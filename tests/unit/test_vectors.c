@@ -129,8 +129,7 @@ static void check_accepted(json_t *vector, const wxpay_notice_t *notice, wxpay_r
     }
     assert_int_equal(notice->kind, paid ? WXPAY_NOTICE_PAYMENT : WXPAY_NOTICE_NOTPAID);
     assert_int_equal(notice->fields->count, json_object_size(expected));
-    json_object_foreach(expected, name, value)
-    {
+    json_object_foreach (expected, name, value) {
         text = wxpay_fields_get(notice->fields, name);
         assert_non_null(text);
         assert_string_equal(text, json_string_value(value));
@@ -162,8 +161,7 @@ static void notifications(void **state)
     wxpay_rc_e rc;
     size_t i;
 
-    json_array_foreach(vectors, i, vector)
-    {
+    json_array_foreach (vectors, i, vector) {
         apr_pool_create(&pool, *state);
         name = support_text(vector, "name");
         body = body_of(pool, vector, &len);
@@ -229,8 +227,7 @@ static void refusals_have_their_own_reason(void **state)
     size_t i, j, seen = 0;
     apr_size_t len;
 
-    json_array_foreach(vectors, i, vector)
-    {
+    json_array_foreach (vectors, i, vector) {
         body = body_of(*state, vector, &len);
         account_of(*state, vector, &account);
         wxpay_error_clear(&err);
@@ -299,8 +296,7 @@ static void refund_notifications(void **state)
     account.appid = "wx0123456789abcdef";
     account.mch_id = "1900000109";
     account.sign_type = WXPAY_SIGN_HMAC_SHA256;
-    json_array_foreach(vectors, i, vector)
-    {
+    json_array_foreach (vectors, i, vector) {
         key = support_text(vector, "key");
         account.key = wxpay_secret_create(*state, key, strlen(key));
         body = refund_body(*state, vector);
