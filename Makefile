@@ -19,9 +19,9 @@ EXTRA     ?=
 lazy       = $(eval $(1) := $(2))$($(1))
 PKG_CFLAGS = $(call lazy,PKG_CFLAGS,$(shell $(PKGCONFIG) --cflags $(LIBS_PKG)))
 PKG_LIBS   = $(call lazy,PKG_LIBS,$(shell $(PKGCONFIG) --libs $(LIBS_PKG)))
-APR_CFLAGS = $(call lazy,APR_CFLAGS,$(shell apr-1-config --includes --cppflags) $(shell apu-1-config --includes))
+APR_CFLAGS = $(call lazy,APR_CFLAGS,$(subst -I,-isystem ,$(shell apr-1-config --includes --cppflags) $(shell apu-1-config --includes)))
 APR_LIBS   = $(call lazy,APR_LIBS,$(shell apr-1-config --link-ld) $(shell apu-1-config --link-ld))
-HTTPD_INC  = $(call lazy,HTTPD_INC,-I$(shell $(APXS) -q INCLUDEDIR))
+HTTPD_INC  = $(call lazy,HTTPD_INC,-isystem $(shell $(APXS) -q INCLUDEDIR))
 LIBEXECDIR = $(call lazy,LIBEXECDIR,$(shell $(APXS) -q LIBEXECDIR))
 
 # The core is compiled without httpd's include path: a leak is a compile error.

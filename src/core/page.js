@@ -7,7 +7,7 @@ document.addEventListener('DOMContentLoaded', () => {
   const live = byId('live');
   const lost = byId('lost');
   // ms between two looks; a page that is not here is final
-  const pauses = {ready: 1000, preparing: 1000, payable: 2000, blocked: 5000, expired: 15000,
+  const pauses = {ready: 1000, preparing: 1000, payable: 1000, blocked: 5000, expired: 15000,
     closed: 15000, checking: 10000, down: 5000, in_wechat: 3000, store_down: 5000};
   let main, self, skew, seen, timer, left;
   let busy = false, tapped = false, fails = 0, opens = 0, openAt = 0;

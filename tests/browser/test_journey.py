@@ -1,5 +1,6 @@
 """The whole way in a real browser: order, QR code, phone, paid; and what goes wrong on it."""
 import time
+import urllib.parse
 
 import pytest
 
@@ -35,13 +36,24 @@ def test_scan_and_pay(site, browser, tmp_path, lang, tab):
     began = time.monotonic()
     site.gateway.pay(code_url=scanned)
     browser.wait_page("paid", 4)
-    assert time.monotonic() - began < 3.5
+    assert time.monotonic() - began < 2.5  # two seconds, and the machine's own slowness
     assert browser.driver.title.startswith(tab)
     assert site.calls(order["out_trade_no"]) == 1
     site.wait_state(order["out_trade_no"], "PAID")
     number = site.row(order["out_trade_no"])["transaction_id"]
     assert number in browser.js("return document.querySelector('dl').textContent")
     assert browser.complaints() == []
+
+
+def test_the_phone_page_pays(site, browser):
+    """The simulator's phone, used by hand: what `make demo` shows."""
+    order, code = site.payable(1990)
+    browser.driver.get(site.gateway.phone + "/?code=" + urllib.parse.quote(code, safe=""))
+    pay = [button for button in browser.driver.find_elements("css selector", "button")
+           if "Pay" in button.text]
+    pay[0].click()
+    site.wait_state(order["out_trade_no"], "PAID")
+    browser.wait("document.body.textContent.includes('支付成功')")
 
 
 def test_preparing_turns_payable_by_itself(site, browser, tmp_path):

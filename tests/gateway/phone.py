@@ -72,7 +72,7 @@ def page(title, content, script=""):
               ) % (nonce, nonce)
     return web.Response(text=text, content_type="text/html", headers={
         "Content-Security-Policy": policy, "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"})
+        "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"})
 
 
 def link(code, **more):
