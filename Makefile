@@ -111,7 +111,8 @@ guard: all
 SAN        = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 sanitize: deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="-O1 -g $(SAN)" LDFLAGS="$(SAN)" all test-unit
-	WXPAY_SANITIZE=$(abspath $(BUILD)/asan) $(PYTHON) -m pytest -q tests/httpd
+	WXPAY_MODULE=$(abspath $(BUILD))/asan/mod_wxpay.so WXPAY_PRELOAD=$$($(CC) -print-file-name=libasan.so) \
+	  ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 $(PYTHON) -m pytest -q tests/httpd
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS="-fsanitize=thread" test-threads
 
 # Engine, store and flow under TSan.

@@ -32,7 +32,7 @@ static wxpay_rc_e require_same(const wxpay_fields_t *fields, const char *name, c
     }
     if (!value || !expected || strcmp(value, expected) != 0) {
         return wxpay_error_named(err, WXPAY_EMISMATCH, STEP, name,
-                                 "is not the one of this merchant account");
+                                 "%s is not the one of this merchant account", name);
     }
     return WXPAY_OK;
 }
@@ -61,12 +61,12 @@ static wxpay_rc_e require_number(const wxpay_fields_t *fields, const char *name,
     const char *value = value_of(fields, name), *at;
 
     if (!value) {
-        return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "is missing");
+        return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "%s is missing", name);
     }
     for (at = value; apr_isgraph(*at) && (unsigned char)*at < 0x80; at++) {
     }
     if (*at || (apr_size_t)(at - value) > max) {
-        return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "is malformed");
+        return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "%s is malformed", name);
     }
     *number = value;
     return WXPAY_OK;
@@ -78,10 +78,11 @@ static wxpay_rc_e require_fee(const wxpay_fields_t *fields, const char *name, ap
     const wxpay_field_t *field = wxpay_fields_find(fields, name);
 
     if (!field || field->value_len == 0) {
-        return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "is missing");
+        return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "%s is missing", name);
     }
     if (wxpay_money_parse_fen(field->value, field->value_len, fen, NULL) != WXPAY_OK) {
-        return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "is not a whole number of fen");
+        return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "%s is not a whole number of fen",
+                                 name);
     }
     return WXPAY_OK;
 }
@@ -110,7 +111,8 @@ static wxpay_rc_e read_time_end(wxpay_notice_t *notice, int required, wxpay_erro
     }
     if (!text ||
         wxpay_clock_parse_beijing(text, strlen(text), &notice->time_end, NULL) != WXPAY_OK) {
-        return wxpay_error_named(err, WXPAY_EPARSE, STEP, "time_end", "is missing or no time");
+        return wxpay_error_named(err, WXPAY_EPARSE, STEP, "time_end",
+                                 "time_end is missing or no time");
     }
     return WXPAY_OK;
 }
@@ -126,7 +128,8 @@ static wxpay_rc_e refuse_recuttable(const wxpay_fields_t *fields, wxpay_error_t 
         field = &fields->items[i];
         if (wxpay_fields_recuttable(field->value, field->value_len, &other)) {
             return wxpay_error_named(err, WXPAY_ESIGN, STEP, field->name,
-                                     "holds \"&%s=\", so that the signature proves nothing", other);
+                                     "%s holds \"&%s=\", so that the signature proves nothing",
+                                     field->name, other);
         }
     }
     return WXPAY_OK;
@@ -164,7 +167,8 @@ static wxpay_rc_e read_outcome(const wxpay_fields_t *fields, const char *name, i
     const char *value = value_of(fields, name);
 
     if (!value || (strcmp(value, "SUCCESS") != 0 && strcmp(value, "FAIL") != 0)) {
-        return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "is neither SUCCESS nor FAIL");
+        return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "%s is neither SUCCESS nor FAIL",
+                                 name);
     }
     if (strcmp(value, "FAIL") == 0) {
         *success = 0;
@@ -276,7 +280,7 @@ static wxpay_rc_e read_refund(wxpay_notice_t *notice, const char *req_info, wxpa
     }
     if (rc == WXPAY_OK && !success) {
         rc = wxpay_error_named(err, WXPAY_EPARSE, STEP, "return_code",
-                               "is FAIL in a refund notification");
+                               "return_code is FAIL in a refund notification");
     }
     if (rc == WXPAY_OK) {
         rc = require_ours(outer, account, err);
@@ -330,7 +334,7 @@ wxpay_rc_e wxpay_notice_from_query(const wxpay_fields_t *reply, const wxpay_acco
 
     if (!state || (strcmp(state, "SUCCESS") != 0 && strcmp(state, "REFUND") != 0)) {
         return wxpay_error_named(err, WXPAY_EMISMATCH, STEP, "trade_state",
-                                 "does not say that the order was paid");
+                                 "trade_state does not say that the order was paid");
     }
     read->kind = WXPAY_NOTICE_PAYMENT;
     read->sign_type = sign && strlen(sign) == 64 ? WXPAY_SIGN_HMAC_SHA256 : WXPAY_SIGN_MD5;
