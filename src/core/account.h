@@ -9,7 +9,8 @@
 #include "sign.h"
 
 typedef struct wxpay_account_t {
-    const char *site; /* public URL without a slash at its end; the owner of orders */
+    const char *site;       /* whose orders these are: the public URL, unless named otherwise */
+    const char *public_url; /* scheme://host[:port]: where buyers and WeChat come */
     const char *appid;
     const char *mch_id;
     const char *sub_appid;     /* NULL unless service-provider mode */

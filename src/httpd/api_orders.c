@@ -16,8 +16,8 @@
 static const char *pay_url(const mod_wxpay_api_call_t *call, const wxpay_order_t *order)
 {
     return call->cfg->checkout_path && order->pay_id
-               ? apr_pstrcat(call->r->pool, call->cfg->account->site, call->cfg->checkout_path, "/",
-                             order->pay_id, NULL)
+               ? apr_pstrcat(call->r->pool, call->cfg->account->public_url,
+                             call->cfg->checkout_path, "/", order->pay_id, NULL)
                : NULL;
 }
 

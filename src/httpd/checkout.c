@@ -6,30 +6,36 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <apr_uri.h>
+#include <http_core.h>
+#include <http_protocol.h>
 #include "fields.h"
 #include "io.h"
 #include "token.h"
 
 #define FORM_MAX 4096
 
-/* The design promises this page on the public name only. The mark stops a loop where a proxy in
- * front hides the name the buyer used. */
+/* This page is shown at the public URL only: elsewhere its POST would come from a foreign origin.
+ * The mark stops a loop where a proxy in front hides the name or the TLS that the buyer used. */
 #define MOVED "moved=1"
 
 static int elsewhere(const mod_wxpay_buyer_t *buyer)
 {
+    const char *scheme = ap_http_scheme(buyer->r);
     apr_uri_t uri;
 
-    return buyer->r->hostname && !(buyer->r->args && !strcmp(buyer->r->args, MOVED)) &&
-           apr_uri_parse(buyer->r->pool, buyer->cfg->public_url, &uri) == APR_SUCCESS &&
-           uri.hostname && strcasecmp(uri.hostname, buyer->r->hostname);
+    if (!buyer->r->hostname || (buyer->r->args && !strcmp(buyer->r->args, MOVED)) ||
+        apr_uri_parse(buyer->r->pool, buyer->cfg->account->public_url, &uri) != APR_SUCCESS ||
+        !uri.hostname) {
+        return 0;
+    }
+    return strcasecmp(uri.hostname, buyer->r->hostname) || strcasecmp(uri.scheme, scheme);
 }
 
 static int move(const mod_wxpay_buyer_t *buyer)
 {
     apr_table_setn(
         buyer->r->headers_out, "Location",
-        apr_pstrcat(buyer->r->pool, buyer->cfg->public_url, buyer->self, "?" MOVED, NULL));
+        apr_pstrcat(buyer->r->pool, buyer->cfg->account->public_url, buyer->self, "?" MOVED, NULL));
     return mod_wxpay_send(buyer->r, HTTP_MOVED_TEMPORARILY, "text/plain; charset=utf-8", "", 0,
                           NULL);
 }
@@ -58,7 +64,7 @@ static int same_origin(const mod_wxpay_buyer_t *buyer)
 {
     const char *origin = apr_table_get(buyer->r->headers_in, "Origin");
 
-    return !origin || !strcasecmp(origin, buyer->cfg->public_url);
+    return !origin || !strcasecmp(origin, buyer->cfg->account->public_url);
 }
 
 static const char *csrf_of(const mod_wxpay_buyer_t *buyer, int *status)
@@ -196,14 +202,14 @@ static const char *split(mod_wxpay_buyer_t *buyer, const char *rest)
     return slash ? slash + 1 : "";
 }
 
-int mod_wxpay_checkout(request_rec *r, const mod_wxpay_server_t *cfg, const char *rest)
+static int answer_request(request_rec *r, const mod_wxpay_server_t *cfg, const char *rest)
 {
     mod_wxpay_buyer_t buyer = {r, cfg, mod_wxpay_child(), NULL, NULL, NULL, apr_time_now()};
     const char *what = split(&buyer, rest);
     int status;
 
     if (!mod_wxpay_method_allowed(r, *what ? "GET, HEAD" : "GET, HEAD, POST")) {
-        return HTTP_METHOD_NOT_ALLOWED;
+        return mod_wxpay_send(r, HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "", 0, NULL);
     }
     if (!buyer.child) {
         return mod_wxpay_buyer_html(&buyer, HTTP_SERVICE_UNAVAILABLE, WXPAY_PAGE_STORE_DOWN);
@@ -222,4 +228,16 @@ int mod_wxpay_checkout(request_rec *r, const mod_wxpay_server_t *cfg, const char
     }
     buyer.snap = NULL;
     return mod_wxpay_buyer_html(&buyer, HTTP_NOT_FOUND, WXPAY_PAGE_NOT_FOUND);
+}
+
+int mod_wxpay_checkout(request_rec *r, const mod_wxpay_server_t *cfg, const char *rest)
+{
+    int status = answer_request(r, cfg, rest);
+
+    if (ap_is_HTTP_ERROR(status)) {
+        /* httpd writes that page; it must not be kept either: "no code yet" ends in a second. */
+        apr_table_setn(r->err_headers_out, "Cache-Control", "no-store");
+        apr_table_setn(r->err_headers_out, "X-Content-Type-Options", "nosniff");
+    }
+    return status;
 }

@@ -213,14 +213,15 @@ static const wxpay_account_t *account_of(apr_pool_t *p, const server_rec *s,
         return NULL;
     }
     account = apr_pcalloc(p, sizeof(*account));
-    account->site =
+    account->public_url =
         cfg->public_url ? cfg->public_url : apr_pstrcat(p, "https://", owner->name, NULL);
+    account->site = account->public_url;
     account->appid = cfg->appid;
     account->mch_id = cfg->mch_id;
     account->key = cfg->key;
     account->sign_type = cfg->sign_type;
     account->notify_url =
-        cfg->notify_path ? apr_pstrcat(p, account->site, cfg->notify_path, NULL) : NULL;
+        cfg->notify_path ? apr_pstrcat(p, account->public_url, cfg->notify_path, NULL) : NULL;
     account->server_ip = ip ? ip : local_ip;
     account->gateway[0] = cfg->gateway.url[0];
     account->gateway[1] = cfg->gateway.url[1];
@@ -292,6 +293,6 @@ int mod_wxpay_config_return_allowed(const mod_wxpay_server_t *cfg, const mod_wxp
         }
     }
     return !dir->return_hosts && cfg->account &&
-           apr_uri_parse(pool, cfg->account->site, &own) == APR_SUCCESS &&
+           apr_uri_parse(pool, cfg->account->public_url, &own) == APR_SUCCESS &&
            strcmp(own.hostname, uri.hostname) == 0;
 }
