@@ -96,7 +96,8 @@ static wxpay_rc_e read_work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay
         number = order->out_trade_no;
     }
     rc = wxpay_flow_snapshot(tx, mch_id, number, pool, &job->snap, err);
-    if (rc == WXPAY_OK && strcmp(job->snap->order->site, job->account->site)) {
+    if (rc == WXPAY_OK && (strcmp(job->snap->order->site, job->account->site) ||
+                           strcmp(job->snap->order->mch_id, job->account->mch_id))) {
         job->snap = NULL;
         return wxpay_error_set(err, WXPAY_ENOTFOUND, "read order", "there is no such order");
     }

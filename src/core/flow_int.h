@@ -9,8 +9,11 @@
 #define WXPAY_CODE_TTL                                                                             \
     apr_time_from_sec(2 * 3600 - 60) /* of prepay_id and code_url, less a margin */
 #define WXPAY_CLOSE_AFTER                                                                          \
-    apr_time_from_sec(5 * 60 + 10) /* the gateway may refuse to close earlier */
-#define WXPAY_DUPLICATES 32        /* paid notices whose repeats are counted in memory at once */
+    apr_time_from_sec(5 * 60 + 10)               /* the gateway may refuse to close earlier */
+#define WXPAY_CLOCK_SLACK apr_time_from_sec(120) /* between the gateway's clock and ours */
+#define WXPAY_RUN_CALLS 8 /* gateway calls of one run; what is still due goes on with the next */
+#define WXPAY_ATTEMPTS_MAX 30 /* of one order */
+#define WXPAY_DUPLICATES 32   /* paid notices whose repeats are counted in memory at once */
 
 typedef struct wxpay_duplicate_t {
     char mch_id[33];
@@ -34,6 +37,8 @@ int wxpay_plan_matches(const wxpay_attempt_t *attempt, const wxpay_account_t *ac
                        const wxpay_identity_t *identity);
 int wxpay_plan_live(const wxpay_attempt_t *attempt); /* SENT, OPEN or CLOSING */
 int wxpay_plan_leased(const wxpay_attempt_t *attempt, apr_time_t now);
+/* An err_code of unifiedorder that says: this number exists already. */
+int wxpay_plan_number_taken(const char *err_code);
 /* New attempts may be opened and codes shown. */
 int wxpay_plan_order_open(const wxpay_order_t *order, apr_time_t now);
 /* The state that follows from the attempts (PAID and EXPIRED are never left here). */
@@ -48,6 +53,9 @@ void wxpay_plan_query(wxpay_snapshot_t *snap, apr_time_t now);
 int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *attempt, wxpay_todo_e did,
                      const wxpay_api_result_t *result, const wxpay_account_t *account,
                      apr_pool_t *pool, apr_time_t now);
+
+/* A query that could not be used is due again, ever more seldom. */
+void wxpay_plan_ask_later(wxpay_attempt_t *attempt, apr_time_t now);
 
 /* ---- flow_pay.c: a payment meets an order, inside a write transaction ---- */
 
@@ -92,6 +100,7 @@ typedef struct wxpay_run_t {
     const char *doing;     /* the call under way: its gateway number; not changed by a transaction,
                               which may be run again */
     wxpay_todo_e doing_todo;
+    int calls;
     const wxpay_api_result_t *result; /* of the call that ended; NULL before the first */
     wxpay_error_t call_err;           /* the last call that failed */
     wxpay_error_t err;                /* the run itself failed: store, facts */
@@ -117,6 +126,10 @@ wxpay_identity_t *wxpay_identity_copy(apr_pool_t *pool, const wxpay_identity_t *
 void wxpay_notice_copy(apr_pool_t *pool, const wxpay_notice_t *from, wxpay_notice_t *to);
 
 /* flow_intent.c: turn the run's intent into rows, inside a write transaction. */
+/* Fix the complete request of an attempt that is about to be sent for the first time; every repeat
+ * is the same to the gateway. Raises the order's expiry where the gateway needs it. */
+wxpay_rc_e wxpay_run_request(wxpay_run_t *run, wxpay_attempt_t *attempt, apr_time_t now,
+                             wxpay_error_t *err);
 wxpay_rc_e wxpay_run_intent(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err);
 
 #endif

@@ -44,8 +44,24 @@ static int never_sent(const wxpay_snapshot_t *snap)
     return 1;
 }
 
-/* A new attempt, as the row it becomes: RESERVED, and due at once. Its complete request is fixed
- * here, so that every repeat is the same to the gateway. */
+wxpay_rc_e wxpay_run_request(wxpay_run_t *run, wxpay_attempt_t *a, apr_time_t now,
+                             wxpay_error_t *err)
+{
+    wxpay_order_t *order = run->snap->order;
+    wxpay_fields_t *request;
+    wxpay_rc_e rc;
+
+    if (order->expires_at < now + MIN_PAYABLE) {
+        order->expires_at = now + MIN_PAYABLE;
+    }
+    rc = wxpay_attempt_request(order, a, run->account, order->expires_at, run->pool, &request, err);
+    if (rc == WXPAY_OK) {
+        a->params = wxpay_params_text(run->pool, request);
+    }
+    return rc;
+}
+
+/* A new attempt, as the row it becomes: RESERVED, and due at once. */
 static wxpay_rc_e reserve(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
 {
     wxpay_snapshot_t *snap = run->snap;
@@ -53,7 +69,6 @@ static wxpay_rc_e reserve(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpa
     const wxpay_account_t *account = run->account;
     wxpay_attempt_t **list;
     wxpay_attempt_t *a = apr_pcalloc(run->pool, sizeof(*a));
-    wxpay_fields_t *request;
     wxpay_rc_e rc;
 
     a->mch_id = order->mch_id;
@@ -68,16 +83,9 @@ static wxpay_rc_e reserve(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpa
     a->created_at = now;
     a->todo = WXPAY_TODO_SEND;
     a->next_at = now;
-    if (order->expires_at < now + MIN_PAYABLE) {
-        order->expires_at = now + MIN_PAYABLE;
-    }
     run->touched = 1;
     rc = wxpay_attempt_number(order, a->n, run->pool, &a->gateway_no, err);
     if (rc == WXPAY_OK) {
-        rc = wxpay_attempt_request(order, a, account, order->expires_at, run->pool, &request, err);
-    }
-    if (rc == WXPAY_OK) {
-        a->params = wxpay_params_text(run->pool, request);
         rc = wxpay_row_attempt_insert(tx, a, err);
     }
     if (rc != WXPAY_OK) {
@@ -90,6 +98,24 @@ static wxpay_rc_e reserve(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpa
     list[snap->count++] = a;
     snap->attempts = list;
     return WXPAY_OK;
+}
+
+/* The newest attempt was refused for good, and it is too soon (or too often) to try under another
+ * number: a buyer's page must not hammer the gateway in the merchant's name. */
+static int refused_lately(wxpay_run_t *run, apr_time_t now)
+{
+    const wxpay_attempt_t *newest = wxpay_snapshot_newest(run->snap);
+
+    if (!newest || newest->state != WXPAY_ATTEMPT_FAILED ||
+        (newest->next_at <= now && run->snap->count < WXPAY_ATTEMPTS_MAX)) {
+        return 0;
+    }
+    wxpay_error_set(&run->call_err, WXPAY_EGATEWAY, "open", "%s",
+                    newest->err_detail ? newest->err_detail : "the gateway refused it");
+    if (newest->err_code) {
+        apr_cpystrn(run->call_err.err_code, newest->err_code, sizeof(run->call_err.err_code));
+    }
+    return 1;
 }
 
 static wxpay_attempt_t *find(const wxpay_run_t *run)
@@ -124,6 +150,9 @@ static wxpay_rc_e open_attempt(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now,
         return WXPAY_OK;
     }
     a = find(run);
+    if (!a && refused_lately(run, now)) {
+        return WXPAY_OK;
+    }
     if (!a) {
         was = states_of(snap, run->pool);
         wxpay_plan_close(snap, now); /* at most one attempt is payable */

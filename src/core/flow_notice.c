@@ -11,11 +11,13 @@
 typedef struct notice_job_t {
     wxpay_flow_t *flow;
     const wxpay_account_t *account;
+    apr_pool_t *pool;
     wxpay_notice_t notice;
     wxpay_duplicate_t repeats[WXPAY_DUPLICATES]; /* counted in memory since the last commit */
     int nrepeats;
     wxpay_verdict_e verdict;
     int first;
+    const char *go_on; /* number of an order whose other attempts are to be closed at the gateway */
 } notice_job_t;
 
 static wxpay_rc_e record_unmatched(wxpay_tx_t *tx, notice_job_t *job, wxpay_verdict_e verdict,
@@ -122,8 +124,12 @@ static wxpay_rc_e payment(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool, w
                                "number %s belongs to an order that has no such attempt",
                                n->gateway_no);
     }
-    return wxpay_flow_pay(job->flow, tx, job->account, snap, a, n, WXPAY_VERDICT_PAID, pool,
-                          &job->verdict, err);
+    rc = wxpay_flow_pay(job->flow, tx, job->account, snap, a, n, WXPAY_VERDICT_PAID, pool,
+                        &job->verdict, err);
+    job->go_on = rc == WXPAY_OK && wxpay_plan_due(snap, job->flow->now())
+                     ? apr_pstrdup(job->pool, snap->order->out_trade_no)
+                     : NULL;
+    return rc;
 }
 
 static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_error_t *err)
@@ -134,7 +140,7 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
     int i;
 
     for (i = 0; i < job->nrepeats && rc == WXPAY_OK; ++i) {
-        rc = wxpay_row_notice_count(tx, job->repeats[i].mch_id, job->repeats[i].ref, "paid",
+        rc = wxpay_row_notice_count(tx, job->repeats[i].mch_id, job->repeats[i].ref,
                                     job->repeats[i].count, job->flow->now(), err);
     }
     if (rc != WXPAY_OK) {
@@ -267,6 +273,7 @@ wxpay_rc_e wxpay_flow_notice(wxpay_flow_t *flow, const wxpay_account_t *account,
     baton = apr_pcalloc(wxpay_job_pool(job), sizeof(*baton));
     baton->flow = flow;
     baton->account = account;
+    baton->pool = wxpay_job_pool(job);
     wxpay_notice_copy(wxpay_job_pool(job), notice, &baton->notice);
     take_repeats(flow, baton);
     rc = wxpay_store_commit(flow->store, job, work, baton, wait, err);
@@ -274,6 +281,12 @@ wxpay_rc_e wxpay_flow_notice(wxpay_flow_t *flow, const wxpay_account_t *account,
         *verdict = baton->verdict;
         *success = answer_success(account, baton->verdict);
         tell(flow, baton);
+        if (baton->go_on) {
+            wxpay_run_t *run = wxpay_run_create(flow, account, WXPAY_INTENT_NONE, baton->go_on);
+
+            wxpay_run_start(run); /* off the answer's way */
+            wxpay_run_release(run);
+        }
     }
     wxpay_job_release(job);
     return rc;

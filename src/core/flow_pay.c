@@ -87,7 +87,7 @@ static wxpay_rc_e write_journal(wxpay_tx_t *tx, const wxpay_snapshot_t *snap,
 
 /* What does not match, or NULL. */
 static const char *mismatch(const wxpay_order_t *order, const wxpay_attempt_t *a,
-                            const wxpay_notice_t *notice)
+                            const wxpay_notice_t *notice, wxpay_verdict_e source)
 {
     if (notice->total_fee != order->total_fee) {
         return "total_fee";
@@ -95,15 +95,52 @@ static const char *mismatch(const wxpay_order_t *order, const wxpay_attempt_t *a
     if (strcmp(notice->fee_type, order->fee_type)) {
         return "fee_type";
     }
-    if (a->state == WXPAY_ATTEMPT_RESERVED || order->state == WXPAY_ORDER_EXPIRED) {
+    if (!a->sent_at || order->state == WXPAY_ORDER_EXPIRED) {
         return "state"; /* a number we never sent was paid: somebody else uses it */
+    }
+    if (a->state == WXPAY_ATTEMPT_FAILED && wxpay_plan_number_taken(a->err_code)) {
+        return "number"; /* it was in use at the gateway before we first asked for it */
+    }
+    if (source == WXPAY_VERDICT_RECONCILED && notice->time_end &&
+        notice->time_end < a->created_at - WXPAY_CLOCK_SLACK) {
+        return "time"; /* paid before we asked for it: the query found an older order's payment */
     }
     return NULL;
 }
 
+/* Once money came in, no other attempt may stay payable; the closing itself is a run's work. */
+static wxpay_rc_e close_others(wxpay_flow_t *flow, wxpay_tx_t *tx, wxpay_snapshot_t *snap,
+                               const wxpay_attempt_t *paid, wxpay_error_t *err)
+{
+    wxpay_rc_e rc = WXPAY_OK;
+    int i;
+
+    for (i = 0; i < snap->count && rc == WXPAY_OK; ++i) {
+        wxpay_attempt_t *a = snap->attempts[i];
+        wxpay_attempt_state_e was = a->state;
+
+        if (a == paid || was == WXPAY_ATTEMPT_PAID || was == WXPAY_ATTEMPT_CLOSED ||
+            was == WXPAY_ATTEMPT_FAILED) {
+            continue;
+        }
+        if (was == WXPAY_ATTEMPT_RESERVED) {
+            a->state = WXPAY_ATTEMPT_CLOSED;
+            a->todo = WXPAY_TODO_NONE;
+        }
+        else {
+            a->state = WXPAY_ATTEMPT_CLOSING;
+            a->todo = WXPAY_TODO_CLOSE;
+            a->next_at = flow->now();
+        }
+        rc = wxpay_row_attempt_update(tx, a, was, err);
+    }
+    return rc;
+}
+
 static wxpay_rc_e quarantine(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
-                             wxpay_snapshot_t *snap, const wxpay_notice_t *notice,
-                             const char *reason, apr_pool_t *pool, wxpay_error_t *err)
+                             wxpay_snapshot_t *snap, const wxpay_attempt_t *a,
+                             const wxpay_notice_t *notice, const char *reason, apr_pool_t *pool,
+                             wxpay_error_t *err)
 {
     wxpay_order_t *order = snap->order;
     apr_time_t now = flow->now();
@@ -111,11 +148,14 @@ static wxpay_rc_e quarantine(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_acc
     wxpay_rc_e rc =
         write_journal(tx, snap, notice, WXPAY_VERDICT_QUARANTINE, reason, now, &first, err);
 
-    if (rc != WXPAY_OK || !first) {
+    if (rc != WXPAY_OK || (!first && order->quarantined)) {
         return rc;
     }
     order->quarantined = 1;
-    rc = wxpay_row_order_update(tx, order, order->state, err);
+    rc = close_others(flow, tx, snap, a, err);
+    if (rc == WXPAY_OK) {
+        rc = wxpay_row_order_update(tx, order, order->state, err);
+    }
     if (rc == WXPAY_OK) {
         rc = write_event(tx, account, snap, "order.quarantined", now, pool, err);
     }
@@ -209,36 +249,6 @@ static wxpay_rc_e first_payment(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_
     return rc;
 }
 
-/* Other attempts of a paid order must not be payable any more; they are closed with the next call
- * that goes on with the order. */
-static wxpay_rc_e close_others(wxpay_flow_t *flow, wxpay_tx_t *tx, wxpay_snapshot_t *snap,
-                               const wxpay_attempt_t *paid, wxpay_error_t *err)
-{
-    wxpay_rc_e rc = WXPAY_OK;
-    int i;
-
-    for (i = 0; i < snap->count && rc == WXPAY_OK; ++i) {
-        wxpay_attempt_t *a = snap->attempts[i];
-        wxpay_attempt_state_e was = a->state;
-
-        if (a == paid || was == WXPAY_ATTEMPT_PAID || was == WXPAY_ATTEMPT_CLOSED ||
-            was == WXPAY_ATTEMPT_FAILED) {
-            continue;
-        }
-        if (was == WXPAY_ATTEMPT_RESERVED) {
-            a->state = WXPAY_ATTEMPT_CLOSED;
-            a->todo = WXPAY_TODO_NONE;
-        }
-        else {
-            a->state = WXPAY_ATTEMPT_CLOSING;
-            a->todo = WXPAY_TODO_CLOSE;
-            a->next_at = flow->now();
-        }
-        rc = wxpay_row_attempt_update(tx, a, was, err);
-    }
-    return rc;
-}
-
 wxpay_rc_e wxpay_flow_pay(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
                           wxpay_snapshot_t *snap, wxpay_attempt_t *a, const wxpay_notice_t *notice,
                           wxpay_verdict_e source, apr_pool_t *pool, wxpay_verdict_e *verdict,
@@ -248,10 +258,10 @@ wxpay_rc_e wxpay_flow_pay(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_accoun
     const char *reason;
     wxpay_rc_e rc;
 
-    reason = mismatch(order, a, notice);
+    reason = mismatch(order, a, notice, source);
     if (reason) {
         *verdict = WXPAY_VERDICT_QUARANTINE;
-        return quarantine(flow, tx, account, snap, notice, reason, pool, err);
+        return quarantine(flow, tx, account, snap, a, notice, reason, pool, err);
     }
     if (a->state == WXPAY_ATTEMPT_PAID && a->transaction_id &&
         !strcmp(a->transaction_id, notice->transaction_id)) {

@@ -121,11 +121,10 @@ void wxpay_plan_query(wxpay_snapshot_t *snap, apr_time_t now)
     }
 }
 
+/* tries goes on counting: a gateway that sends us to and fro between two calls is called ever more
+ * seldom. */
 static void next(wxpay_attempt_t *a, wxpay_todo_e todo, apr_time_t at)
 {
-    if (todo != a->todo) {
-        a->tries = 0;
-    }
     a->todo = todo;
     a->next_at = at;
 }
@@ -145,16 +144,21 @@ static apr_time_t back_off(const wxpay_attempt_t *a, apr_time_t now)
     return now + apr_time_from_sec(1 << shift);
 }
 
+void wxpay_plan_ask_later(wxpay_attempt_t *a, apr_time_t now)
+{
+    next(a, WXPAY_TODO_QUERY, back_off(a, now));
+}
+
 static int is_code(const wxpay_api_result_t *result, const char *code)
 {
     return !strcmp(result->err.err_code, code);
 }
 
-/* The gateway knows the number with other facts. */
-static int number_taken(const char *err_code)
+/* The gateway knows the number, with other facts or as paid. */
+int wxpay_plan_number_taken(const char *err_code)
 {
-    return err_code &&
-           (!strcmp(err_code, "OUT_TRADE_NO_USED") || !strcmp(err_code, "INVALID_REQUEST"));
+    return err_code && (!strcmp(err_code, "OUT_TRADE_NO_USED") ||
+                        !strcmp(err_code, "INVALID_REQUEST") || !strcmp(err_code, "ORDERPAID"));
 }
 
 static int definite(const wxpay_api_result_t *result)
@@ -171,7 +175,12 @@ static void remember_error(wxpay_attempt_t *a, const wxpay_api_result_t *result,
 static void applied_send(const wxpay_order_t *order, wxpay_attempt_t *a,
                          const wxpay_api_result_t *result, apr_pool_t *pool, apr_time_t now)
 {
-    if (definite(result) && is_code(result, "ORDERPAID")) {
+    if (definite(result) && wxpay_plan_number_taken(result->err.err_code)) {
+        if (a->state == WXPAY_ATTEMPT_SENT && a->tries <= 1) {
+            /* No call of ours came before: it is somebody else's order under this number. Never
+             * close it; but if it is paid, a person has to know before the buyer pays again. */
+            a->state = WXPAY_ATTEMPT_FAILED;
+        }
         next(a, WXPAY_TODO_QUERY, now);
     }
     else if (definite(result) && is_code(result, "ORDERCLOSED")) {
@@ -195,12 +204,10 @@ static void applied_send(const wxpay_order_t *order, wxpay_attempt_t *a,
             next(a, WXPAY_TODO_CLOSE, now);
         }
     }
-    else if (definite(result) && number_taken(result->err.err_code)) {
-        next(a, WXPAY_TODO_QUERY, now);
-    }
     else if (definite(result) && !(result->err.flags & WXPAY_ERR_RETRY)) {
         if (a->state == WXPAY_ATTEMPT_SENT) {
             done(a, WXPAY_ATTEMPT_FAILED);
+            a->next_at = now + apr_time_from_sec(1 << (a->n < 8 ? a->n - 1 : 8));
         }
         else { /* it was open once, so money may have come: ask */
             next(a, WXPAY_TODO_QUERY, now);
@@ -215,20 +222,17 @@ static void applied_unpaid(const wxpay_order_t *order, wxpay_attempt_t *a, apr_t
 {
     switch (a->state) {
     case WXPAY_ATTEMPT_SENT:
-        if (number_taken(a->err_code) || !wxpay_plan_order_open(order, now)) {
+        if (wxpay_plan_number_taken(a->err_code) || !wxpay_plan_order_open(order, now)) {
             a->state = WXPAY_ATTEMPT_CLOSING;
             next(a, WXPAY_TODO_CLOSE, now);
         }
         else {
-            next(a, WXPAY_TODO_SEND, now);
+            next(a, WXPAY_TODO_SEND, a->tries > 2 ? back_off(a, now) : now);
         }
         break;
-    case WXPAY_ATTEMPT_CLOSING: {
-        apr_time_t due = a->sent_at + WXPAY_CLOSE_AFTER;
-
-        next(a, WXPAY_TODO_CLOSE, due > now ? due : now + apr_time_from_sec(30));
+    case WXPAY_ATTEMPT_CLOSING:
+        next(a, WXPAY_TODO_CLOSE, a->close_at > now ? a->close_at : now);
         break;
-    }
     default:
         a->todo = WXPAY_TODO_NONE;
         break;
@@ -240,11 +244,11 @@ static void applied_not_exist(const wxpay_order_t *order, wxpay_attempt_t *a,
 {
     apr_time_t certain = a->sent_at + wxpay_account_deadline(account) + apr_time_from_sec(60);
 
-    if (a->state == WXPAY_ATTEMPT_SENT && number_taken(a->err_code)) {
+    if (a->state == WXPAY_ATTEMPT_SENT && wxpay_plan_number_taken(a->err_code)) {
         done(a, WXPAY_ATTEMPT_FAILED); /* it was refused for its own sake, not for the number's */
     }
     else if (a->state == WXPAY_ATTEMPT_SENT && wxpay_plan_order_open(order, now)) {
-        next(a, WXPAY_TODO_SEND, now);
+        next(a, WXPAY_TODO_SEND, a->tries > 2 ? back_off(a, now) : now);
     }
     else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_CLOSING) {
         /* Not final while our unifiedorder may still be on its way. */
@@ -280,7 +284,8 @@ static int applied_query(const wxpay_order_t *order, wxpay_attempt_t *a,
     else if (definite(result) && is_code(result, "ORDERNOTEXIST")) {
         applied_not_exist(order, a, account, now);
     }
-    else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_CLOSING) {
+    else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_CLOSING ||
+             (a->state == WXPAY_ATTEMPT_FAILED && wxpay_plan_number_taken(a->err_code))) {
         next(a, WXPAY_TODO_QUERY, back_off(a, now));
     }
     else {
@@ -309,6 +314,9 @@ int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *a, wxpay_todo_
             done(a, WXPAY_ATTEMPT_CLOSED);
         }
         else {
+            apr_time_t early = a->sent_at + WXPAY_CLOSE_AFTER;
+
+            a->close_at = early > now ? early : now + apr_time_from_sec(30);
             next(a, WXPAY_TODO_QUERY, now); /* paid, too early, or unknown: ask what it is */
         }
         return 0;

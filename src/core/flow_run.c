@@ -109,11 +109,19 @@ static wxpay_rc_e apply_paid(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *
     wxpay_verdict_e verdict;
     wxpay_rc_e rc;
 
+    rc = wxpay_notice_from_query(run->result->fields, run->account, run->pool, &notice, err);
+    if (rc != WXPAY_OK) {
+        wxpay_log(
+            run->flow->log, WXPAY_LOG_ERR,
+            "number %s: the gateway says it is paid, but its answer cannot be read (%s): asked "
+            "again later; look at it in the merchant platform",
+            a->gateway_no, err->detail);
+        wxpay_error_clear(err);
+        wxpay_plan_ask_later(a, run->flow->now());
+        return wxpay_row_attempt_update(tx, a, was, err);
+    }
     a->todo = WXPAY_TODO_NONE;
     rc = wxpay_row_attempt_update(tx, a, was, err);
-    if (rc == WXPAY_OK) {
-        rc = wxpay_notice_from_query(run->result->fields, run->account, run->pool, &notice, err);
-    }
     if (rc == WXPAY_OK) {
         rc = wxpay_flow_pay(run->flow, tx, run->account, run->snap, a, notice,
                             WXPAY_VERDICT_RECONCILED, run->pool, &verdict, err);
@@ -153,6 +161,11 @@ static wxpay_rc_e lease(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a, ap
     wxpay_attempt_state_e was = a->state;
 
     if (was == WXPAY_ATTEMPT_RESERVED) {
+        wxpay_rc_e rc = wxpay_run_request(run, a, now, err);
+
+        if (rc != WXPAY_OK) {
+            return rc;
+        }
         a->state = WXPAY_ATTEMPT_SENT;
         a->sent_at = now;
     }
@@ -178,7 +191,7 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
         return rc;
     }
     was = run->snap->order->state;
-    due = wxpay_plan_due(run->snap, now);
+    due = run->calls < WXPAY_RUN_CALLS ? wxpay_plan_due(run->snap, now) : NULL;
     if (due) {
         rc = lease(run, tx, due, now, err);
     }
@@ -192,12 +205,23 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
 
 /* ---- between transactions ---- */
 
+/* What callers and the store say anyway is not said again here. */
+static void tell_failure(const wxpay_run_t *run)
+{
+    if (run->err.code != WXPAY_EBUSY && run->err.code != WXPAY_ESTORE &&
+        run->err.code != WXPAY_ECONFLICT && run->err.code != WXPAY_ENOTFOUND) {
+        wxpay_log(run->flow->log, WXPAY_LOG_ERR, "order %s: %s: %s", run->out_trade_no,
+                  run->err.step, run->err.detail);
+    }
+}
+
 static void on_committed(void *baton, wxpay_rc_e rc, const wxpay_error_t *err)
 {
     wxpay_run_t *run = baton;
 
     if (rc != WXPAY_OK) {
         run->err = *err;
+        tell_failure(run);
         finish(run);
         return;
     }
@@ -254,6 +278,7 @@ static void go_on(wxpay_run_t *run)
     wxpay_rc_e rc;
 
     wxpay_error_clear(&err);
+    run->calls++;
     run->doing = run->next->gateway_no;
     run->doing_todo = run->next->todo;
     if (run->doing_todo == WXPAY_TODO_SEND) {

@@ -4,7 +4,7 @@
 #include "store_sql.h"
 #include "store_values.h"
 
-#define ATTEMPT_COUNT 25
+#define ATTEMPT_COUNT 26
 
 static const char *const todo_names[] = {"", "send", "query", "close"};
 
@@ -42,6 +42,7 @@ wxpay_rc_e wxpay_row_attempt_insert(wxpay_tx_t *tx, const wxpay_attempt_t *a, wx
     v[i++] = wxpay_value_int(a->url_at);
     v[i++] = wxpay_value_int(a->created_at);
     v[i++] = wxpay_value_int(a->sent_at);
+    v[i++] = wxpay_value_int(a->close_at);
     v[i++] = wxpay_value_text(todo_names[a->todo]);
     v[i++] = wxpay_value_int(a->next_at);
     v[i++] = wxpay_value_int(a->tries);
@@ -84,6 +85,7 @@ static int on_attempt(void *baton, const wxpay_value_t *values, int count)
     a->url_at = wxpay_take_int(&r);
     a->created_at = wxpay_take_int(&r);
     a->sent_at = wxpay_take_int(&r);
+    a->close_at = wxpay_take_int(&r);
     a->todo = todo_by_name(wxpay_take_text(&r));
     a->next_at = wxpay_take_int(&r);
     a->tries = (int)wxpay_take_int(&r);
@@ -141,7 +143,7 @@ wxpay_rc_e wxpay_row_attempts(wxpay_tx_t *tx, const char *mch_id, const char *ou
 wxpay_rc_e wxpay_row_attempt_update(wxpay_tx_t *tx, const wxpay_attempt_t *a,
                                     wxpay_attempt_state_e was, wxpay_error_t *err)
 {
-    wxpay_value_t v[18];
+    wxpay_value_t v[19];
     wxpay_rc_e rc;
     int affected = 0;
     int i = 0;
@@ -157,6 +159,7 @@ wxpay_rc_e wxpay_row_attempt_update(wxpay_tx_t *tx, const wxpay_attempt_t *a,
     v[i++] = wxpay_value_text(a->mweb_url);
     v[i++] = wxpay_value_int(a->url_at);
     v[i++] = wxpay_value_int(a->sent_at);
+    v[i++] = wxpay_value_int(a->close_at);
     v[i++] = wxpay_value_text(todo_names[a->todo]);
     v[i++] = wxpay_value_int(a->next_at);
     v[i++] = wxpay_value_int(a->tries);

@@ -56,15 +56,14 @@ wxpay_rc_e wxpay_row_notice_record(wxpay_tx_t *tx, const wxpay_journal_t *j, int
     return wxpay_tx_exec(tx, wxpay_sql_notice_insert, v, i, NULL, err);
 }
 
-wxpay_rc_e wxpay_row_notice_count(wxpay_tx_t *tx, const char *mch_id, const char *ref,
-                                  const char *verdict, int more, apr_time_t at, wxpay_error_t *err)
+wxpay_rc_e wxpay_row_notice_count(wxpay_tx_t *tx, const char *mch_id, const char *ref, int more,
+                                  apr_time_t at, wxpay_error_t *err)
 {
-    wxpay_value_t v[5];
+    wxpay_value_t v[4];
 
     v[0] = wxpay_value_int(more);
     v[1] = wxpay_value_int(at);
     v[2] = wxpay_value_text(mch_id);
     v[3] = wxpay_value_text(ref);
-    v[4] = wxpay_value_text(verdict);
-    return wxpay_tx_exec(tx, wxpay_sql_notice_count, v, 5, NULL, err);
+    return wxpay_tx_exec(tx, wxpay_sql_notice_count, v, 4, NULL, err);
 }

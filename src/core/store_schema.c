@@ -70,6 +70,7 @@ static const char *const from_nothing[] = {
     " url_at BIGINT NOT NULL DEFAULT 0,"
     " created_at BIGINT NOT NULL,"
     " sent_at BIGINT NOT NULL DEFAULT 0,"
+    " close_at BIGINT NOT NULL DEFAULT 0,"
     " todo TEXT,"
     " next_at BIGINT NOT NULL DEFAULT 0,"
     " tries INTEGER NOT NULL DEFAULT 0,"

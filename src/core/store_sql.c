@@ -10,7 +10,8 @@
 
 #define ATTEMPT_COLUMNS                                                                            \
     "mch_id, gateway_no, out_trade_no, n, trade_type, appid, openid, client_ip, sign_type, "       \
-    "state, params, prepay_id, code_url, mweb_url, url_at, created_at, sent_at, todo, next_at, "   \
+    "state, params, prepay_id, code_url, mweb_url, url_at, created_at, sent_at, close_at, todo, "  \
+    "next_at, "                                                                                    \
     "tries, "                                                                                      \
     "lease_owner, lease_until, transaction_id, err_code, err_detail"
 
@@ -27,14 +28,15 @@ const char wxpay_sql_order_update[] =
     "WHERE mch_id = ? AND out_trade_no = ? AND state = ? AND rev = ?";
 const char wxpay_sql_attempt_insert[] =
     "INSERT INTO attempts (" ATTEMPT_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-    "?,?,?,?)";
+    "?,?,?,?,?)";
 const char wxpay_sql_attempt_get[] =
     "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE mch_id = ? AND gateway_no = ?";
 const char wxpay_sql_attempts[] =
     "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE mch_id = ? AND out_trade_no = ? ORDER BY n";
 const char wxpay_sql_attempt_update[] =
     "UPDATE attempts SET state = ?, params = ?, prepay_id = ?, code_url = ?, mweb_url = ?, "
-    "url_at = ?, sent_at = ?, todo = ?, next_at = ?, tries = ?, lease_owner = ?, lease_until = ?, "
+    "url_at = ?, sent_at = ?, close_at = ?, todo = ?, next_at = ?, tries = ?, lease_owner = ?, "
+    "lease_until = ?, "
     "transaction_id = ?, err_code = ?, err_detail = ? "
     "WHERE mch_id = ? AND gateway_no = ? AND state = ?";
 const char wxpay_sql_event_insert[] =
@@ -47,4 +49,4 @@ const char wxpay_sql_notice_again[] = "UPDATE notices SET count = count + 1, las
                                       "WHERE mch_id = ? AND ref = ? AND verdict = ? AND reason = ?";
 const char wxpay_sql_notice_count[] =
     "UPDATE notices SET count = count + ?, last_at = ? "
-    "WHERE mch_id = ? AND ref = ? AND verdict = ? AND reason = ''";
+    "WHERE mch_id = ? AND ref = ? AND verdict IN ('paid', 'reconciled') AND reason = ''";

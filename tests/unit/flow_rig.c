@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "clock.h"
 #include "sign.h"
 #include "store_sqlite.h"
 
@@ -74,6 +75,7 @@ static void reply_order(rig_t *rig, const wxpay_fields_t *asked, wxpay_fields_t 
 static void reply_query(rig_t *rig, const wxpay_fields_t *asked, wxpay_fields_t *f)
 {
     const char *state = rig->trade_state ? rig->trade_state : "NOTPAY";
+    char time_end[WXPAY_BEIJING_SIZE];
 
     put(f, "out_trade_no", get(asked, "out_trade_no"));
     put(f, "trade_state", state);
@@ -82,7 +84,8 @@ static void reply_query(rig_t *rig, const wxpay_fields_t *asked, wxpay_fields_t 
         put(f, "transaction_id", "4200000000202611240000000001");
         put(f, "openid", "oUpF8uMEb4qRXf22hE3X68TekukE");
         put(f, "trade_type", "NATIVE");
-        put(f, "time_end", "20261124111500");
+        wxpay_clock_beijing(rig_now() + rig->paid_before, time_end);
+        put(f, "time_end", apr_pstrdup(f->pool, time_end));
     }
 }
 

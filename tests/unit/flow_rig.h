@@ -28,6 +28,7 @@ typedef struct rig_t {
     const char *err_code;             /* of REFUSE */
     const char *trade_state;          /* what a query says; default by what happened */
     apr_int64_t paid_fee;             /* total_fee a query tells */
+    apr_interval_time_t paid_before;  /* when, from now; a query tells */
     int orders, queries, closes;      /* calls seen */
     char last_order[4096];            /* body of the last unifiedorder */
     int delay_ms;                     /* before each reply */

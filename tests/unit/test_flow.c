@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "flow_rig.h"
 
 static int setup(void **state)
@@ -177,6 +178,11 @@ static void refusal_fails_and_the_next_uses_a_new_number(void **state)
     assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_FAILED);
     assert_int_equal(snap->order->state, WXPAY_ORDER_NEW);
     rig->order = RIG_OK;
+    /* not at once: a page must not hammer the gateway */
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_EGATEWAY);
+    assert_string_equal(err.err_code, "NOAUTH");
+    assert_int_equal(rig->orders, 1);
+    rig_forward(apr_time_from_sec(2));
     assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
     assert_int_equal(snap->count, 2);
     assert_string_equal(wxpay_snapshot_payable(snap, apr_time_now())->gateway_no, "A1*2");
@@ -199,13 +205,37 @@ static void systemerror_is_repeated(void **state)
     assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_OPEN);
 }
 
-static void orderpaid_is_asked_and_booked(void **state)
+static void refused_for_ever_stops_asking(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+    int i;
+
+    rig->account.order_ttl = apr_time_from_sec(7 * 24 * 3600);
+    rig->order = RIG_REFUSE;
+    rig->err_code = "NOAUTH";
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_EGATEWAY);
+    for (i = 0; i < 60; ++i) {
+        rig_forward(apr_time_from_sec(600));
+        assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err),
+                         WXPAY_EGATEWAY);
+    }
+    assert_int_equal(rig->orders, 30);
+    assert_int_equal(rig_read(rig, "A1")->count, 30);
+}
+
+/* Our own earlier call may have made the order: then the payment is ours. */
+static void orderpaid_after_a_lost_reply_is_booked(void **state)
 {
     rig_t *rig = *state;
     wxpay_snapshot_t *snap;
     wxpay_error_t err;
     int created;
 
+    rig->order = RIG_LOST;
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_ENET);
     rig->order = RIG_REFUSE;
     rig->err_code = "ORDERPAID";
     rig->trade_state = "SUCCESS";
@@ -218,7 +248,51 @@ static void orderpaid_is_asked_and_booked(void **state)
                      1);
 }
 
-static void taken_number_is_asked_closed_and_left(void **state)
+/* A number that was paid before we ever asked for it: another system's order. */
+static void somebody_elses_payment_is_set_aside(void **state)
+{
+    rig_t *rig = *state;
+    static const char *const codes[] = {"ORDERPAID", "OUT_TRADE_NO_USED"};
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+    int i;
+
+    rig->order = RIG_REFUSE;
+    rig->trade_state = "SUCCESS";
+    rig->paid_fee = 100;
+    for (i = 0; i < 2; ++i) {
+        const char *number = i ? "B1" : "A1";
+
+        rig->err_code = codes[i];
+        rig_submit(rig, number, 100, 1, &snap, &created, &err);
+        snap = rig_read(rig, number);
+        assert_int_equal(snap->order->state, WXPAY_ORDER_NEW);
+        assert_true(snap->order->quarantined);
+    }
+    assert_int_equal(rig->closes, 0);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE type = 'order.paid'"), 0);
+}
+
+static void older_payment_found_by_query_is_set_aside(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    rig->trade_state = "SUCCESS";
+    rig->paid_fee = 100;
+    rig->paid_before = -apr_time_from_sec(3600);
+    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
+                                      rig->pool, &snap, &err),
+                     WXPAY_OK);
+    assert_true(snap->order->quarantined);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM notices WHERE reason = 'time'"), 1);
+}
+
+static void taken_number_is_left_alone(void **state)
 {
     rig_t *rig = *state;
     wxpay_snapshot_t *snap;
@@ -230,11 +304,29 @@ static void taken_number_is_asked_closed_and_left(void **state)
     assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_EGATEWAY);
     assert_string_equal(err.err_code, "OUT_TRADE_NO_USED");
     assert_int_equal(rig->queries, 1);
-    assert_int_equal(rig->closes, 1);
-    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSED);
+    assert_int_equal(rig->closes, 0); /* it may be the live order of another system */
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_FAILED);
     rig->order = RIG_OK;
+    rig_forward(apr_time_from_sec(2));
     assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
     assert_string_equal(wxpay_snapshot_payable(snap, apr_time_now())->gateway_no, "A1*2");
+}
+
+static void contradicting_gateway_is_asked_ever_more_seldom(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    rig->order = RIG_LOST;
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_ENET);
+    rig->order = RIG_REFUSE;
+    rig->err_code = "ORDERPAID";
+    rig->trade_state = "NOTPAY";
+    rig_submit(rig, "A1", 100, 1, &snap, &created, &err);
+    usleep(300000);
+    assert_in_range(rig->orders + rig->queries + rig->closes, 2, 12);
 }
 
 static void switching_closes_first(void **state)
@@ -294,6 +386,31 @@ static void closed_here_and_there(void **state)
     assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
     assert_null(wxpay_snapshot_payable(snap, apr_time_now()));
     assert_int_equal(rig->orders, 1);
+}
+
+/* Asking again and again must not put the closing off. */
+static void queries_do_not_starve_the_closing(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+    int i;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    rig->close = RIG_REFUSE;
+    rig->err_code = "TRADE_STATE_ERROR";
+    wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3), rig->pool, &snap, &err);
+    assert_int_equal(rig->closes, 1);
+    rig->close = RIG_OK;
+    for (i = 0; i < 20; ++i) {
+        rig_forward(apr_time_from_sec(20));
+        assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
+                                          rig->pool, &snap, &err),
+                         WXPAY_OK);
+    }
+    assert_int_equal(snap->order->state, WXPAY_ORDER_CLOSED);
+    assert_int_equal(rig->closes, 2);
 }
 
 static void closing_a_paid_one_finds_the_payment(void **state)
@@ -442,8 +559,13 @@ int main(void)
         T(no_place_leaves_it_for_the_next),
         T(refusal_fails_and_the_next_uses_a_new_number),
         T(systemerror_is_repeated),
-        T(orderpaid_is_asked_and_booked),
-        T(taken_number_is_asked_closed_and_left),
+        T(orderpaid_after_a_lost_reply_is_booked),
+        T(refused_for_ever_stops_asking),
+        T(somebody_elses_payment_is_set_aside),
+        T(older_payment_found_by_query_is_set_aside),
+        T(contradicting_gateway_is_asked_ever_more_seldom),
+        T(queries_do_not_starve_the_closing),
+        T(taken_number_is_left_alone),
         T(switching_closes_first),
         T(early_closing_refused_blocks_until_it_may),
         T(closed_here_and_there),

@@ -111,6 +111,38 @@ static void second_attempt_paid_too_is_overpaid(void **state)
     assert_string_equal(rig_read(rig, "A1")->order->paid_gateway_no, "A1*2");
 }
 
+static void other_attempts_are_closed_at_once(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int success;
+
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_JSAPI, "oOpenid", &snap, &err), WXPAY_OK);
+    assert_int_equal(rig->closes, 1);
+    assert_int_equal(rig_notify(rig, rig_notice(rig, "A1", TXN, 100), &success),
+                     WXPAY_VERDICT_PAID);
+    rig_settle(rig, "A1");
+    assert_int_equal(rig->closes, 2);
+    assert_int_equal(rig_read(rig, "A1")->attempts[1]->state, WXPAY_ATTEMPT_CLOSED);
+}
+
+static void number_never_sent_is_not_ours(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int success;
+
+    rig->close = RIG_REFUSE;
+    rig->err_code = "TRADE_STATE_ERROR";
+    rig_open(rig, "A1", WXPAY_TRADE_JSAPI, "oOpenid", &snap, &err);
+    rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err); /* takes A1*2 back unsent */
+    assert_int_equal(rig_notify(rig, rig_notice(rig, "A1*2", TXN, 100), &success),
+                     WXPAY_VERDICT_QUARANTINE);
+    assert_false(success);
+}
+
 static void other_amount_is_set_aside(void **state)
 {
     rig_t *rig = *state;
@@ -358,6 +390,8 @@ int main(void)
         T(duplicates_change_nothing_and_are_counted),
         T(second_transaction_is_overpaid),
         T(second_attempt_paid_too_is_overpaid),
+        T(other_attempts_are_closed_at_once),
+        T(number_never_sent_is_not_ours),
         T(other_amount_is_set_aside),
         T(other_currency_is_set_aside),
         T(orphans_are_recorded_once),
