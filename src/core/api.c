@@ -243,6 +243,7 @@ wxpay_rc_e wxpay_api_call(const wxpay_api_t *api, const wxpay_account_t *account
     x->http.body = body.data;
     x->http.body_len = body.len;
     x->http.ca_pem = account->gateway_ca_pem;
+    x->http.proxy = account->gateway_proxy;
     x->http.timeout = account->gateway_timeout;
     x->http.connect_timeout = account->gateway_connect_timeout;
     x->http.max_reply = WXPAY_XML_MAX;

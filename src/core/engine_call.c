@@ -27,6 +27,7 @@ struct wxpay_slot_t {
     struct curl_slist *headers;
     char content_type[128];
     const char *ca_pem; /* by address: it outlives the engine */
+    const char *proxy;  /* likewise */
 
     /* The reply so far. */
     char *body;
@@ -136,6 +137,10 @@ static int set_rules(wxpay_slot_t *slot)
            curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) ||
            curl_easy_setopt(easy, CURLOPT_PROXY, "") ||
            curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") ||
+           /* Nothing goes through a proxy but a tunnel, and nothing that it says counts. */
+           curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L) ||
+           curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) ||
+           curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) ||
            curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) ||
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
            curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ||
@@ -252,6 +257,17 @@ static int set_ca(wxpay_slot_t *slot, const char *ca_pem)
     return curl_easy_setopt(slot->easy, CURLOPT_CAINFO_BLOB, &blob) != 0;
 }
 
+/* An empty list of exceptions keeps the environment's out, as "*" keeps its proxies out. */
+static int set_proxy(wxpay_slot_t *slot, const char *proxy)
+{
+    if (slot->proxy == proxy) {
+        return 0;
+    }
+    slot->proxy = proxy;
+    return curl_easy_setopt(slot->easy, CURLOPT_PROXY, proxy ? proxy : "") ||
+           curl_easy_setopt(slot->easy, CURLOPT_NOPROXY, proxy ? "" : "*");
+}
+
 /* "host:port" of an URL, for people. */
 static void name_host(wxpay_slot_t *slot, const char *url)
 {
@@ -275,6 +291,7 @@ static int set_request(wxpay_slot_t *slot, const wxpay_http_request_t *request)
     slot->request_id[0] = slot->error[0] = '\0';
     name_host(slot, request->url);
     return set_headers(slot, request->content_type) || set_ca(slot, request->ca_pem) ||
+           set_proxy(slot, request->proxy) ||
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols) ||
            curl_easy_setopt(easy, CURLOPT_URL, request->url) ||
            curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len) ||
@@ -305,10 +322,15 @@ void wxpay_slot_start(wxpay_engine_t *engine, wxpay_call_t *call)
 /* Certainly nothing of the request left: the connection never stood, by all accounts of libcurl. */
 static int nothing_sent(CURL *easy, CURLcode result)
 {
-    long head = 0;
+    long head = 0, tunnel = 0;
     curl_off_t body = 0, ready = 0;
 
+    curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+    if (tunnel && tunnel / 100 != 2) {
+        return 1; /* the proxy refused the tunnel; the bytes counted below were for itself */
+    }
     switch (result) {
+    case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
     case CURLE_OPERATION_TIMEDOUT:

@@ -34,7 +34,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *k
     }
     event.data.fd = fd;
     event.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-    epoll_ctl(engine->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    /* libcurl may have closed the descriptor and got the same number again without a word. */
+    if (epoll_ctl(engine->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) {
+        epoll_ctl(engine->epoll_fd, errno == ENOENT ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+    }
     curl_multi_assign(engine->multi, fd, engine);
     return 0;
 }

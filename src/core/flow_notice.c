@@ -78,6 +78,17 @@ static wxpay_rc_e orphan_event(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *po
     return wxpay_row_event_insert(tx, &event, err);
 }
 
+/* Where no order says what its signature has to be, the configuration does. */
+static wxpay_rc_e configured_sign_type(const notice_job_t *job, wxpay_error_t *err)
+{
+    if (job->notice.sign_type & wxpay_account_sign_allowed(job->account)) {
+        return WXPAY_OK;
+    }
+    return wxpay_error_set(err, WXPAY_ESIGN, "match notification",
+                           "WxPaySignType is HMAC-SHA256, and this came with MD5 for no order that "
+                           "was opened with MD5");
+}
+
 static wxpay_rc_e orphan(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool, wxpay_error_t *err)
 {
     const wxpay_notice_t *n = &job->notice;
@@ -101,7 +112,8 @@ static wxpay_rc_e payment(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool, w
 
     rc = wxpay_row_attempt_get(tx, n->mch_id, n->gateway_no, pool, &found, err);
     if (rc == WXPAY_ENOTFOUND) {
-        return orphan(tx, job, pool, err);
+        rc = configured_sign_type(job, err);
+        return rc == WXPAY_OK ? orphan(tx, job, pool, err) : rc;
     }
     if (rc != WXPAY_OK) {
         return rc;
@@ -151,6 +163,10 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
         return record_unmatched(tx, job, WXPAY_VERDICT_REFUND, n->refund_id, n->refund_status, NULL,
                                 err);
     case WXPAY_NOTICE_NOTPAID:
+        rc = configured_sign_type(job, err);
+        if (rc != WXPAY_OK) {
+            return rc;
+        }
         return record_unmatched(tx, job, WXPAY_VERDICT_NOTPAID, n->gateway_no, n->err_code, NULL,
                                 err);
     default:

@@ -183,7 +183,9 @@ static wxpay_rc_e read_payment(wxpay_notice_t *notice, const wxpay_account_t *ac
     int success = 1;
     wxpay_rc_e rc;
 
-    rc = wxpay_sign_verify(fields, account->key, wxpay_account_sign_allowed(account),
+    /* Which type it had to be stands with its order, which only the flow knows: WxPaySignType may
+     * have changed since the order was opened. */
+    rc = wxpay_sign_verify(fields, account->key, WXPAY_SIGN_MD5 | WXPAY_SIGN_HMAC_SHA256,
                            &notice->sign_type, err);
     if (rc == WXPAY_OK) {
         rc = read_outcome(fields, "return_code", &success, err);

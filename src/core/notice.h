@@ -43,12 +43,14 @@ typedef struct wxpay_notice_t {
     apr_size_t raw_len;
 } wxpay_notice_t;
 
-/* Read one body. Order: size, NUL, UTF-8, XML, then for `req_info` decryption, else signature, then
- * return_code/result_code present and spelt SUCCESS/FAIL, then appid, mch_id, sub_appid, sub_mch_id
- * against the account (absent = not configured), then required members and digits, then values that
- * could be re-cut. Strings live in pool; raw points at body (not copied). A refund's outer document
- * is unsigned: of it only return_code, appid, mch_id and sub_* are compared, and none of it is
- * kept. Errors: WXPAY_EPARSE, WXPAY_ESIGN, WXPAY_EMISMATCH (all of them mean: refused). */
+/* Read one body. Both signature types verify here; flow refuses MD5 where the order was opened with
+ * HMAC-SHA256, and for unknown orders what wxpay_account_sign_allowed() leaves out. Order: size,
+ * NUL, UTF-8, XML, then for `req_info` decryption, else signature, then return_code/result_code
+ * present and spelt SUCCESS/FAIL, then appid, mch_id, sub_appid, sub_mch_id against the account
+ * (absent = not configured), then required members and digits, then values that could be re-cut.
+ * Strings live in pool; raw points at body (not copied). A refund's outer document is unsigned: of
+ * it only return_code, appid, mch_id and sub_* are compared, and none of it is kept. Errors:
+ * WXPAY_EPARSE, WXPAY_ESIGN, WXPAY_EMISMATCH (all of them mean: refused). */
 wxpay_rc_e wxpay_notice_read(wxpay_xml_t *xml, const wxpay_account_t *account, const char *body,
                              apr_size_t len, apr_pool_t *pool, wxpay_notice_t **notice,
                              wxpay_error_t *err);

@@ -164,8 +164,11 @@ static wxpay_rc_e not_in_time(wxpay_error_t *err)
     return WXPAY_EBUSY;
 }
 
+/* Both locks within one wait: a notification has 3 s for everything. */
 static wxpay_rc_e lock_inline(wxpay_sqlite_t *sq, apr_interval_time_t wait, wxpay_error_t *err)
 {
+    apr_time_t give_up = wxpay_sqlite_clock() + wait;
+    apr_interval_time_t left;
     struct timespec until;
 
     clock_gettime(CLOCK_REALTIME, &until);
@@ -178,7 +181,8 @@ static wxpay_rc_e lock_inline(wxpay_sqlite_t *sq, apr_interval_time_t wait, wxpa
     if (pthread_mutex_timedlock(&sq->write_lock, &until) != 0) {
         return not_in_time(err);
     }
-    if (sq->opt.lock && sq->opt.lock(sq->opt.lock_baton) != 0) {
+    left = give_up - wxpay_sqlite_clock();
+    if (sq->opt.lock && sq->opt.lock(sq->opt.lock_baton, left > 0 ? left : 0) != 0) {
         pthread_mutex_unlock(&sq->write_lock);
         return not_in_time(err);
     }

@@ -19,8 +19,8 @@ typedef struct wxpay_sqlite_options_t {
     apr_interval_time_t busy_timeout; /* 0: 2 s */
     int threaded;
     /* Inline mode only: held around every write transaction; may be NULL. lock returns 0 on success
-     * and gives up after busy_timeout where it can. */
-    int (*lock)(void *baton);
+     * and gives up after `wait`. */
+    int (*lock)(void *baton, apr_interval_time_t wait);
     void (*unlock)(void *baton);
     void *lock_baton;
     /* Shared by all processes of one server life (may be NULL): set once the file has been seen, so

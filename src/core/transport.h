@@ -12,8 +12,9 @@ typedef struct wxpay_http_request_t {
     const char *content_type;
     const char *body;
     apr_size_t body_len;
-    const char *ca_pem;          /* NULL: the system's CAs; must live as long as the transport */
-    apr_interval_time_t timeout; /* whole exchange */
+    const char *ca_pem; /* NULL: the system's CAs; must live as long as the transport */
+    const char *proxy;  /* http://host:port to tunnel through, or NULL; lives as ca_pem does */
+    apr_interval_time_t timeout;         /* whole exchange */
     apr_interval_time_t connect_timeout; /* resolve, connect and TLS */
     apr_time_t start_by;  /* not begun by then for want of a place: WXPAY_EBUSY; 0: no limit */
     apr_size_t max_reply; /* bytes; more is an error */

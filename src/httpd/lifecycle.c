@@ -209,14 +209,20 @@ static void log_write(void *baton, wxpay_log_level_e level, const char *line)
     ap_log_error(APLOG_MARK, levels[level], 0, s, "%s", line);
 }
 
-static int store_lock(void *baton)
+static int store_lock(void *baton, apr_interval_time_t wait)
 {
-    apr_status_t rv = apr_global_mutex_timedlock(baton, STORE_TIMEOUT);
+    apr_time_t give_up = apr_time_now() + wait;
+    apr_status_t rv = apr_global_mutex_timedlock(baton, wait);
 
-    if (APR_STATUS_IS_ENOTIMPL(rv)) {
-        rv = apr_global_mutex_lock(baton);
+    /* Some mechanisms of the Mutex directive know no time limit. */
+    while (APR_STATUS_IS_ENOTIMPL(rv) || APR_STATUS_IS_EBUSY(rv)) {
+        rv = apr_global_mutex_trylock(baton);
+        if (rv == APR_SUCCESS || apr_time_now() >= give_up) {
+            break;
+        }
+        apr_sleep(apr_time_from_msec(2));
     }
-    return rv == APR_SUCCESS ? 0 : -1;
+    return rv != APR_SUCCESS;
 }
 
 static void store_unlock(void *baton)

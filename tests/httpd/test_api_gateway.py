@@ -20,6 +20,7 @@ def test_a_refusal(shop):
         shop.httpd.allow_log("NOAUTH")
         data = problem(shop.api.post_order(members(number)), 502, "gateway_refused")
     assert data["err_code"] == "NOAUTH"
+    time.sleep(1.1)  # another number is not tried at once
     assert "code_url" in shop.api.post_order(members(number)).json()
 
 

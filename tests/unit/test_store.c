@@ -586,8 +586,9 @@ static void killed_children_lose_nothing(void **state)
 
 static int lock_calls;
 
-static int lock(void *baton)
+static int lock(void *baton, apr_interval_time_t wait)
 {
+    (void)wait;
     ++*(int *)baton;
     ++lock_calls;
     return 0;
@@ -598,9 +599,10 @@ static void unlock(void *baton)
     --*(int *)baton;
 }
 
-static int no_lock(void *baton)
+static int no_lock(void *baton, apr_interval_time_t wait)
 {
     (void)baton;
+    (void)wait;
     return 1;
 }
 
