@@ -8,7 +8,7 @@ STATEDIR  ?= /var/lib/wxpay
 BUILD     ?= build
 MPM       ?= all
 
-LIBS_PKG   = libcurl libxml-2.0 openssl libqrencode jansson sqlite3
+LIBS_PKG   = libcurl libxml-2.0 openssl libqrencode libpng jansson sqlite3
 WARN       = -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes
 CSTD       = -std=gnu11
 CFLAGS    ?= -O2 -g
@@ -105,7 +105,7 @@ test-browser: all
 	$(PYTHON) -m pytest -q tests/browser
 
 guard: all
-	$(PYTHON) tests/guard/run.py
+	$(PYTHON) tests/guard/run.py --build $(BUILD)
 
 # The whole suite again under ASan and UBSan (httpd itself is not instrumented), in a build of its own.
 SAN        = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -119,7 +119,9 @@ sanitize: deps
 test-threads: $(BUILD)/tests/unit/test_engine $(BUILD)/tests/unit/test_store $(BUILD)/tests/unit/test_store_faults $(BUILD)/tests/unit/test_flow $(BUILD)/tests/unit/test_flow_notice
 	@for t in $^; do echo "== $$t"; TSAN_OPTIONS=halt_on_error=1 $$t || exit 1; done
 
-valgrind: $(UNIT_BIN)
+valgrind:
+	@sh tests/deps --test --valgrind
+	@$(MAKE) --no-print-directory $(UNIT_BIN)
 	@for t in $(UNIT_BIN); do echo "== $$t"; valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect \
 	  --error-exitcode=9 --child-silent-after-fork=yes $$t || exit 1; done
 

@@ -31,21 +31,19 @@ def test_quiet_while_nothing_changes(stage, browser):
     browser.driver.get(stage.url)
     time.sleep(5)
     assert len(stage.asked("GET")) == 1
-    assert 2 <= len(stage.asked("GET", "/state")) <= 5
+    assert 2 <= len(stage.asked("GET", "/state")) <= 6  # one a second
 
 
 def test_a_hidden_tab_opens_nothing(stage, browser):
-    hide = browser.cdp("Page.addScriptToEvaluateOnNewDocument", source="""
-        Object.defineProperty(document, 'hidden', {get: () => !window.shown});""")
-    try:
-        browser.driver.get(stage.url)
-        time.sleep(2)
-        assert stage.asked("POST") == []
-        stage.after_post = "payable"
-        browser.js("window.shown = true; document.dispatchEvent(new Event('visibilitychange'))")
-        browser.wait_page("payable", 2)
-    finally:
-        browser.cdp("Page.removeScriptToEvaluateOnNewDocument", **hide)
+    # Before the page's own script: the browser's way to inject one comes too late now and then.
+    stage.edits.append((r"(<script[^>]*>)",
+                        r"\1Object.defineProperty(document,'hidden',{get:()=>!window.shown});"))
+    browser.driver.get(stage.url)
+    time.sleep(2)
+    assert stage.asked("POST") == []
+    stage.after_post = "payable"
+    browser.js("window.shown = true; document.dispatchEvent(new Event('visibilitychange'))")
+    browser.wait_page("payable", 2)
 
 
 def test_continues_to_the_shop(stage, browser):
