@@ -80,7 +80,8 @@ test-unit: $(UNIT_BIN)
 deps:
 	@sh tests/deps --demo --test
 
-demo: demo-deps all
+demo: demo-deps
+	@$(MAKE) --no-print-directory all
 	@$(PYTHON) tests/demo/run
 
 demo-check: demo-deps

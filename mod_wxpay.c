@@ -7,6 +7,7 @@
 #include "check.h"
 #include "config.h"
 #include "directives.h"
+#include "dump.h"
 #include "lifecycle.h"
 #include "paths.h"
 
@@ -25,6 +26,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(mod_wxpay_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* The only place where `httpd -t` and a graceful restart can still refuse. */
     ap_hook_check_config(mod_wxpay_check_config, NULL, NULL, APR_HOOK_LAST);
+    /* `httpd -t -D DUMP_WXPAY`. */
+    ap_hook_test_config(mod_wxpay_dump, NULL, NULL, APR_HOOK_MIDDLE);
     /* Root's work: state directory, shared memory, mutex. */
     ap_hook_post_config(mod_wxpay_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* Engine, store and flow belong to a child: no thread or descriptor crosses fork. */

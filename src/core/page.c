@@ -17,6 +17,7 @@ static const char style[] =
     ;
 static const char script[] =
 #include "page_js.h"
+#include "page_bridge_js.h"
     ;
 
 /* refresh: seconds between looks of a browser without JavaScript; 0: nothing changes by itself. */
@@ -29,6 +30,7 @@ static const struct {
     [WXPAY_PAGE_PAID] = {"paid", 0},           [WXPAY_PAGE_EXPIRED] = {"expired", 0},
     [WXPAY_PAGE_CLOSED] = {"closed", 0},       [WXPAY_PAGE_CHECKING] = {"checking", 15},
     [WXPAY_PAGE_DOWN] = {"down", 0},           [WXPAY_PAGE_IN_WECHAT] = {"in_wechat", 5},
+    [WXPAY_PAGE_TAP] = {"tap", 0}, [WXPAY_PAGE_ELSEWHERE] = {"elsewhere", 5}, [WXPAY_PAGE_OTHER] = {"other", 0},
     [WXPAY_PAGE_NOT_FOUND] = {"not_found", 0}, [WXPAY_PAGE_STORE_DOWN] = {"store_down", 10},
 };
 
@@ -40,7 +42,8 @@ static const struct {
     {"hours", WXPAY_TEXT_HOURS},   {"minutes", WXPAY_TEXT_MINUTES}, {"copy", WXPAY_TEXT_COPY},
     {"copied", WXPAY_TEXT_COPIED}, {"link", WXPAY_TEXT_COPY_LINK},  {"auto", WXPAY_TEXT_AUTO},
     {"stay", WXPAY_TEXT_STAY},     {"left5", WXPAY_TEXT_LEFT_5},    {"left1", WXPAY_TEXT_LEFT_1},
-    {"left0", WXPAY_TEXT_LEFT_0},
+    {"left0", WXPAY_TEXT_LEFT_0}, {"calling", WXPAY_TEXT_CALLING}, {"deaf", WXPAY_TEXT_DEAF},
+    {"confirming", WXPAY_TEXT_CONFIRMING}, {"slow", WXPAY_TEXT_SLOW}, {"cancelled", WXPAY_TEXT_CANCELLED}, {"failed", WXPAY_TEXT_FAILED}, {"failed_stale", WXPAY_TEXT_FAILED_STALE}, {"failed_other", WXPAY_TEXT_FAILED_OTHER}, {"failed_url", WXPAY_TEXT_FAILED_URL}, {"failed_old", WXPAY_TEXT_FAILED_OLD}, {"mini", WXPAY_TEXT_MINI}, {"again", WXPAY_TEXT_PAY_AGAIN},
 };
 
 const char *wxpay_page_name(wxpay_page_e page)
@@ -73,6 +76,33 @@ static int weight(const char *params, apr_size_t len)
     return value;
 }
 
+/* A language range: 1 and *lang where we have it. */
+static int known_language(const char *range, apr_size_t len, wxpay_lang_e *lang)
+{
+    static const char *const traditional[] = {"zh-TW", "zh-HK", "zh-MO", "zh-Hant"};
+
+    if (len < 2 || (len > 2 && range[2] != '-')) {
+        return 0;
+    }
+    if (strncasecmp(range, "en", 2) == 0) {
+        *lang = WXPAY_LANG_EN;
+        return 1;
+    }
+    if (strncasecmp(range, "zh", 2) != 0) {
+        return 0;
+    }
+    *lang = WXPAY_LANG_ZH_CN;
+    for (apr_size_t i = 0; i < sizeof(traditional) / sizeof(traditional[0]); i++) {
+        apr_size_t prefix = strlen(traditional[i]);
+
+        if (len >= prefix && strncasecmp(range, traditional[i], prefix) == 0 &&
+            (len == prefix || range[prefix] == '-')) {
+            *lang = WXPAY_LANG_ZH_TW;
+        }
+    }
+    return 1;
+}
+
 wxpay_lang_e wxpay_page_lang(const char *accept_language)
 {
     const char *at = accept_language ? accept_language : "";
@@ -82,14 +112,13 @@ wxpay_lang_e wxpay_page_lang(const char *accept_language)
     while (*at) {
         apr_size_t blank = strspn(at, " \t,");
         apr_size_t len = strcspn(at + blank, ",");
-        apr_size_t tag = strcspn(at + blank, ",;- \t");
-        int known = tag == 2 && (strncasecmp(at + blank, "zh", 2) == 0 ||
-                                 strncasecmp(at + blank, "en", 2) == 0);
+        apr_size_t tag = strcspn(at + blank, ",; \t");
+        wxpay_lang_e lang;
 
         at += blank;
-        if (known && weight(at + tag, len - tag) > best_weight) {
+        if (known_language(at, tag, &lang) && weight(at + tag, len - tag) > best_weight) {
             best_weight = weight(at + tag, len - tag);
-            best = *at == 'e' || *at == 'E' ? WXPAY_LANG_EN : WXPAY_LANG_ZH_CN;
+            best = lang;
         }
         at += len;
     }

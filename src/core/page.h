@@ -1,7 +1,7 @@
 /* page.h - the buyer's page: one self-contained HTML document for every state.
  *
  * Inline CSS and script under one CSP nonce, no outside asset, works without JavaScript (a form
- * button and a meta refresh in <noscript>), zh-CN and en. Every value is escaped for its place;
+ * button and a meta refresh in <noscript>), zh-CN, zh-TW and en. Every value is escaped for its place;
  * there is no raw mode but for our own SVG.
  * Source: design 3.2; page checklist in pains-and-expectations, section 4.
  */
@@ -22,12 +22,15 @@ typedef enum wxpay_page_e {
     WXPAY_PAGE_CLOSED,
     WXPAY_PAGE_CHECKING,  /* payment received, the shop is checking: do not pay again */
     WXPAY_PAGE_DOWN,      /* the gateway cannot be reached or refuses: nothing charged, try again */
-    WXPAY_PAGE_IN_WECHAT, /* an order that can be paid inside WeChat only */
+    WXPAY_PAGE_IN_WECHAT, /* an order that can be paid inside WeChat only, opened elsewhere */
+    WXPAY_PAGE_TAP,       /* inside WeChat: the summary and a button that calls up WeChat's own */
+    WXPAY_PAGE_ELSEWHERE, /* inside WeChat, where its code cannot be scanned: use a computer */
+    WXPAY_PAGE_OTHER,     /* inside WeChat, for the openid of somebody else */
     WXPAY_PAGE_NOT_FOUND,
     WXPAY_PAGE_STORE_DOWN /* we cannot read our own records just now */
 } wxpay_page_e;
 
-typedef enum wxpay_lang_e { WXPAY_LANG_ZH_CN, WXPAY_LANG_EN } wxpay_lang_e;
+typedef enum wxpay_lang_e { WXPAY_LANG_ZH_CN, WXPAY_LANG_ZH_TW, WXPAY_LANG_EN } wxpay_lang_e;
 
 typedef struct wxpay_page_view_t {
     wxpay_page_e page;
@@ -57,7 +60,8 @@ typedef struct wxpay_page_view_t {
  * the page's data-page, so that its script sees when they differ. */
 const char *wxpay_page_name(wxpay_page_e page);
 
-/* "zh-CN,en;q=0.8" -> language; zh-CN where it says nothing we know. */
+/* "zh-CN,en;q=0.8" -> language; zh-CN where it says nothing we know. zh-TW, zh-HK, zh-MO and zh-Hant
+ * are zh-TW. Takes a language by itself, too. */
 wxpay_lang_e wxpay_page_lang(const char *accept_language);
 
 /* HTML in pool; its <main> bears id, data-page (wxpay_page_name) and data-rev, by which the script

@@ -24,6 +24,8 @@ typedef enum wxpay_page_text_e {
     WXPAY_TEXT_TRY_AGAIN, /* the button of DOWN */
     WXPAY_TEXT_HERE,      /* the button of BLOCKED */
     WXPAY_TEXT_HOW,       /* PAYABLE: how to scan */
+    WXPAY_TEXT_PAY,       /* the button of TAP */
+    WXPAY_TEXT_NO_SCRIPT, /* TAP without JavaScript */
     WXPAY_TEXT_ERR_CODE,
     WXPAY_TEXT_CALM, /* countdown while there is much time */
     WXPAY_TEXT_LOUD, /* countdown near the end */
@@ -39,6 +41,18 @@ typedef enum wxpay_page_text_e {
     WXPAY_TEXT_LEFT_5,
     WXPAY_TEXT_LEFT_1,
     WXPAY_TEXT_LEFT_0,
+    WXPAY_TEXT_CALLING,      /* TAP: WeChat's own dialog is about to open */
+    WXPAY_TEXT_DEAF,         /* TAP: WeChat's bridge is not there after 5 s */
+    WXPAY_TEXT_CONFIRMING,   /* TAP: WeChat says ok, the server does not yet */
+    WXPAY_TEXT_SLOW,         /* the same, after a while */
+    WXPAY_TEXT_CANCELLED,    /* TAP: the buyer closed WeChat's dialog */
+    WXPAY_TEXT_FAILED,       /* TAP: WeChat said fail, for a reason that we do not know */
+    WXPAY_TEXT_FAILED_STALE, /* ... the prepay_id is dead or of another appid */
+    WXPAY_TEXT_FAILED_OTHER, /* ... the order is for another account */
+    WXPAY_TEXT_FAILED_URL,   /* ... the shop has not registered this page's directory */
+    WXPAY_TEXT_FAILED_OLD,   /* ... this WeChat cannot pay from pages */
+    WXPAY_TEXT_MINI,         /* TAP: in a mini program's web-view, where WeChat refuses to pay */
+    WXPAY_TEXT_PAY_AGAIN,    /* the button of TAP from the second time on */
     WXPAY_TEXT_LOST,
     WXPAY_TEXT_COUNT
 } wxpay_page_text_e;

@@ -4,14 +4,13 @@
  */
 #include "qr.h"
 
-#include <qrencode.h>
 #include <string.h>
 
 #include "buf.h"
 #include "html.h"
+#include "qr_int.h"
 
-#define QUIET 4        /* modules; ISO/IEC 18004 asks for four */
-#define MIN_PIXELS 240 /* at least this wide, in whole pixels per module: sharp edges */
+#define QUIET WXPAY_QR_QUIET
 #define MAX_TEXT 512
 #define MAX_SVG 65536
 
@@ -38,7 +37,7 @@ static void add_path(wxpay_buf_t *out, const QRcode *code)
 static void add_svg(wxpay_buf_t *out, const QRcode *code, const char *label, int standalone)
 {
     int size = code->width + 2 * QUIET;
-    int pixels = (MIN_PIXELS + size - 1) / size * size;
+    int pixels = wxpay_qr_scale(size) * size;
 
     wxpay_buf_puts(out, standalone ? "<svg xmlns=\"http://www.w3.org/2000/svg\"" : "<svg");
     wxpay_buf_printf(out, " class=\"qr\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\"", pixels,
@@ -51,20 +50,33 @@ static void add_svg(wxpay_buf_t *out, const QRcode *code, const char *label, int
     wxpay_buf_puts(out, "\"/></svg>");
 }
 
-wxpay_rc_e wxpay_qr_svg(apr_pool_t *pool, const char *text, const char *label, int standalone,
-                        const char **svg, apr_size_t *len, wxpay_error_t *err)
+int wxpay_qr_scale(int modules)
+{
+    return (WXPAY_QR_MIN_PIXELS + modules - 1) / modules;
+}
+
+wxpay_rc_e wxpay_qr_encode(const char *text, QRcode **code, wxpay_error_t *err)
 {
     apr_size_t size = text ? strlen(text) : 0;
-    QRcode *code;
-    wxpay_buf_t out;
 
     if (size == 0 || size > MAX_TEXT) {
         return wxpay_error_field(err, "draw QR code", "code_url", "must have 1 to %d bytes",
                                  MAX_TEXT);
     }
-    code = QRcode_encodeData((int)size, (const unsigned char *)text, 0, QR_ECLEVEL_M);
-    if (!code) {
-        return wxpay_error_set(err, WXPAY_EINTERNAL, "draw QR code", "libqrencode refused");
+    *code = QRcode_encodeData((int)size, (const unsigned char *)text, 0, QR_ECLEVEL_M);
+    return *code ? WXPAY_OK
+                 : wxpay_error_set(err, WXPAY_EINTERNAL, "draw QR code", "libqrencode refused");
+}
+
+wxpay_rc_e wxpay_qr_svg(apr_pool_t *pool, const char *text, const char *label, int standalone,
+                        const char **svg, apr_size_t *len, wxpay_error_t *err)
+{
+    QRcode *code;
+    wxpay_buf_t out;
+    wxpay_rc_e rc = wxpay_qr_encode(text, &code, err);
+
+    if (rc != WXPAY_OK) {
+        return rc;
     }
     wxpay_buf_init(&out, pool, MAX_SVG);
     add_svg(&out, code, label, standalone);

@@ -54,7 +54,7 @@ wxpay_rc_e wxpay_row_order_insert(wxpay_tx_t *tx, const wxpay_order_t *order, wx
     return wxpay_tx_exec(tx, wxpay_sql_order_insert, v, ORDER_COUNT, NULL, err);
 }
 
-static wxpay_order_t *order_read(apr_pool_t *pool, const wxpay_value_t *values)
+wxpay_order_t *wxpay_row_order_read(apr_pool_t *pool, const wxpay_value_t *values)
 {
     wxpay_reader_t r = {values, pool};
     wxpay_order_t *o = apr_pcalloc(pool, sizeof(*o));
@@ -107,7 +107,7 @@ static int on_order(void *baton, const wxpay_value_t *values, int count)
     order_row_t *row = baton;
 
     (void)count;
-    row->order = order_read(row->pool, values);
+    row->order = wxpay_row_order_read(row->pool, values);
     return 1;
 }
 

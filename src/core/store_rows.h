@@ -12,6 +12,8 @@
 #include "store.h"
 
 wxpay_rc_e wxpay_row_order_insert(wxpay_tx_t *tx, const wxpay_order_t *order, wxpay_error_t *err);
+/* One row of a statement that selects the order's columns. */
+wxpay_order_t *wxpay_row_order_read(apr_pool_t *pool, const wxpay_value_t *values);
 wxpay_rc_e wxpay_row_order_get(wxpay_tx_t *tx, const char *mch_id, const char *out_trade_no,
                                apr_pool_t *pool, wxpay_order_t **order, wxpay_error_t *err);
 wxpay_rc_e wxpay_row_order_by_pay_id(wxpay_tx_t *tx, const char *pay_id, apr_pool_t *pool,

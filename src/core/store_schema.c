@@ -48,7 +48,10 @@ static const char *const from_nothing[] = {
     " refunded_fee BIGINT NOT NULL DEFAULT 0,"
     " PRIMARY KEY (mch_id, out_trade_no),"
     " UNIQUE (pay_id))",
-    "CREATE INDEX orders_by_site ON orders (site, created_at)",
+    "CREATE INDEX orders_by_site ON orders (site, created_at, out_trade_no)",
+    "CREATE INDEX orders_by_state ON orders (site, state, created_at, out_trade_no)",
+    "CREATE INDEX orders_flagged ON orders (site, created_at, out_trade_no)"
+    " WHERE " WXPAY_SQL_FLAGGED,
     "CREATE INDEX orders_by_expiry ON orders (state, expires_at)",
 
     /* One row per number at the gateway; columns are the members of wxpay_attempt_t. */

@@ -4,6 +4,12 @@
 
 #define WXPAY_SCHEMA_VERSION 1
 
+/* Orders that a person may have to look at. The index orders_flagged serves only queries with this
+ * very condition. */
+#define WXPAY_SQL_CLOSING "(close_wanted = 1 AND state <> 'CLOSED' AND state <> 'PAID')"
+#define WXPAY_SQL_FLAGGED                                                                          \
+    "(quarantined = 1 OR overpaid = 1 OR attach_differs = 1 OR " WXPAY_SQL_CLOSING ")"
+
 /* Statements that lead from version `from` to from + 1, NULL-terminated; from 0 is the empty
  * database. Each step writes its version into wxpay_meta itself. NULL if there is no such step. */
 const char *const *wxpay_schema_step(int from);

@@ -1,5 +1,7 @@
 #include "store_sql.h"
 
+#include "store_schema.h"
+
 /* store_orders.c and store_attempts.c bind and read columns in exactly this order. */
 #define ORDER_COLUMNS                                                                              \
     "mch_id, sub_mch_id, site, out_trade_no, total_fee, fee_type, body, attach, detail, "          \
@@ -26,6 +28,20 @@ const char wxpay_sql_order_update[] =
     "quarantined = ?, overpaid = ?, attach_differs = ?, transaction_id = ?, payer_openid = ?, "
     "paid_gateway_no = ?, paid_at = ?, refunded_fee = ? "
     "WHERE mch_id = ? AND out_trade_no = ? AND state = ? AND rev = ?";
+/* The range of created_at is what the index finds; the term after it only cuts off the orders of
+ * the cursor's very microsecond that were listed already. */
+#define LIST                                                                                       \
+    "SELECT " ORDER_COLUMNS " FROM orders WHERE site = ? AND mch_id = ? AND created_at >= ? "      \
+    "AND created_at <= ? AND (created_at < ? OR out_trade_no < ?) "
+#define LIST_END "ORDER BY created_at DESC, out_trade_no DESC LIMIT ?"
+
+const char wxpay_sql_list[] = LIST LIST_END;
+const char wxpay_sql_list_state[] = LIST "AND state = ? " LIST_END;
+const char wxpay_sql_list_flagged[] =
+    LIST "AND " WXPAY_SQL_FLAGGED " "
+         "AND CASE ? WHEN 'quarantined' THEN quarantined = 1 WHEN 'overpaid' THEN overpaid = 1 "
+         "WHEN 'attach_differs' THEN attach_differs = 1 ELSE " WXPAY_SQL_CLOSING " END "
+         "AND (? = '' OR state = ?) " LIST_END;
 const char wxpay_sql_attempt_insert[] =
     "INSERT INTO attempts (" ATTEMPT_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
     "?,?,?,?,?)";

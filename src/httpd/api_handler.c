@@ -14,7 +14,7 @@
 /* The token of "Authorization: Bearer <token>", or NULL. */
 static const char *bearer_token(request_rec *r, apr_size_t *len)
 {
-    const char *value = apr_table_get(r->headers_in, "Authorization");
+    const char *value = mod_wxpay_authorization(r);
 
     if (!value || strncasecmp(value, "Bearer ", 7) != 0) {
         return NULL;
@@ -51,7 +51,7 @@ static int from_browser(request_rec *r)
 
 static int unauthorized(request_rec *r)
 {
-    int given = apr_table_get(r->headers_in, "Authorization") != NULL;
+    int given = mod_wxpay_authorization(r) != NULL;
 
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, "API request with %s key refused",
                   given ? "a wrong" : "no");

@@ -53,7 +53,9 @@ static const char *first_own(const mod_wxpay_server_t *cfg, const char *const *d
     return NULL;
 }
 
-static const char *const group[] = {"WxPayMchId", "WxPayAppId", "WxPayKey", "WxPaySignType", NULL};
+static const char *const group[] = {
+    "WxPayMchId",       "WxPayAppId",    "WxPayKey",      "WxPaySignType",
+    "WxPayKeyPrevious", "WxPaySubMchId", "WxPaySubAppId", NULL};
 static const char *const paths[] = {"WxPayNotifyPath", "WxPayCheckoutPath", "WxPayApiPath", NULL};
 
 static const char *path_of(const mod_wxpay_server_t *cfg, int n)
@@ -85,6 +87,32 @@ static void check_merchant(check_t *check, const server_rec *s, const mod_wxpay_
         report(check, APLOG_ERR, "WXP0202", s, where,
                "this server has no public name: write \"WxPayPublicURL https://shop.example\" "
                "(or ServerName) here");
+    }
+}
+
+static int same_secret(const wxpay_secret_t *a, const wxpay_secret_t *b)
+{
+    return a && b &&
+           wxpay_secret_equals(a, (const char *)wxpay_secret_bytes(b), wxpay_secret_len(b));
+}
+
+static void check_group(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+{
+    const char *where = mod_wxpay_config_where(cfg, "WxPayKeyPrevious");
+
+    if (cfg->sub_appid && !cfg->sub_mch_id) {
+        report(check, APLOG_ERR, "WXP0214", s, mod_wxpay_config_where(cfg, "WxPaySubAppId"),
+               "a sub-merchant's app id needs its number: write \"WxPaySubMchId 1900000109\" here, "
+               "or remove WxPaySubAppId if this is no service provider");
+    }
+    if (same_secret(cfg->key_previous.key, cfg->key)) {
+        report(check, APLOG_ERR, "WXP0215", s, where,
+               "WxPayKeyPrevious is the same as WxPayKey: put the new key into WxPayKey, or remove "
+               "WxPayKeyPrevious");
+    }
+    if (where && cfg->key_previous.until <= apr_time_now()) {
+        report(check, APLOG_WARNING, "WXP0216", s, where,
+               "the time of WxPayKeyPrevious is over, so it is ignored: remove it");
     }
 }
 
@@ -152,8 +180,6 @@ static void check_overlap(check_t *check, const server_rec *s, const mod_wxpay_s
 
 static void check_api_key(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
 {
-    const wxpay_secret_t *key = cfg->api_key.current;
-
     if (cfg->api_path && !mod_wxpay_config_where(cfg, "WxPayApiKey")) {
         report(check, APLOG_ERR, "WXP0206", s, mod_wxpay_config_where(cfg, "WxPayApiPath"),
                "WxPayApiPath is open without a key%s: write \"WxPayApiKey "
@@ -162,12 +188,26 @@ static void check_api_key(check_t *check, const server_rec *s, const mod_wxpay_s
                    ? " (a server that is a merchant of its own inherits none)"
                    : "");
     }
-    if (key && cfg->key && mod_wxpay_config_own(cfg, "WxPayApiKey") &&
-        wxpay_secret_equals(key, (const char *)wxpay_secret_bytes(cfg->key),
-                            wxpay_secret_len(cfg->key))) {
+    if (mod_wxpay_config_own(cfg, "WxPayApiKey") && same_secret(cfg->api_key.current, cfg->key)) {
         report(check, APLOG_ERR, "WXP0207", s, mod_wxpay_config_where(cfg, "WxPayApiKey"),
                "WxPayApiKey is the same as WxPayKey, which nobody but httpd may know: make one of "
                "its own with: openssl rand -hex 32");
+    }
+}
+
+static void check_link_key(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+{
+    const char *where = mod_wxpay_config_where(cfg, "WxPayLinkKey");
+
+    if (where && !cfg->checkout_path) {
+        report(check, APLOG_ERR, "WXP0217", s, where,
+               "signed links lead to the payment pages, but there is no place for them: write "
+               "\"WxPayCheckoutPath /wxpay/pay\"");
+    }
+    if (mod_wxpay_config_own(cfg, "WxPayLinkKey") && same_secret(cfg->link_key.current, cfg->key)) {
+        report(check, APLOG_ERR, "WXP0218", s, where,
+               "WxPayLinkKey is the same as WxPayKey, which nobody but httpd may know: make one "
+               "of its own with: openssl rand -hex 32");
     }
 }
 
@@ -188,6 +228,7 @@ static void check_endpoints(check_t *check, const server_rec *s, const mod_wxpay
     }
     check_overlap(check, s, cfg);
     check_api_key(check, s, cfg);
+    check_link_key(check, s, cfg);
     for (i = 1; i < 3 && !cfg->notify_path; i++) {
         if (path_of(cfg, i)) {
             report(check, APLOG_ERR, "WXP0208", s, mod_wxpay_config_where(cfg, paths[i]),
@@ -209,8 +250,14 @@ static void check_endpoints(check_t *check, const server_rec *s, const mod_wxpay
     }
 }
 
+static int same_merchant(const mod_wxpay_server_t *a, const mod_wxpay_server_t *b)
+{
+    return strcmp(a->mch_id, b->mch_id) == 0 &&
+           strcmp(a->sub_mch_id ? a->sub_mch_id : "", b->sub_mch_id ? b->sub_mch_id : "") == 0;
+}
+
 /* WeChat Pay reports to one address; two merchants there means that one never hears of its money.
- */
+ * Buyers and backends of a site see its orders; two merchants there means that they cross over. */
 static void check_collisions(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
 {
     const server_rec *other;
@@ -218,15 +265,22 @@ static void check_collisions(check_t *check, const server_rec *s, const mod_wxpa
     for (other = check->main_server; other != s; other = other->next) {
         const mod_wxpay_server_t *theirs = mod_wxpay_config_server(other);
 
-        if (cfg->account && theirs->account && cfg->account->notify_url &&
-            theirs->account->notify_url &&
-            strcmp(cfg->account->notify_url, theirs->account->notify_url) == 0 &&
-            strcmp(cfg->mch_id, theirs->mch_id) != 0) {
+        if (!cfg->account || !theirs->account || same_merchant(cfg, theirs)) {
+            continue;
+        }
+        if (cfg->account->notify_url && theirs->account->notify_url &&
+            strcmp(cfg->account->notify_url, theirs->account->notify_url) == 0) {
             report(check, APLOG_ERR, "WXP0211", s, mod_wxpay_config_where(cfg, "WxPayMchId"),
                    "notifications for merchant %s would go to %s, which is merchant %s (%s): give "
                    "this server its own WxPayPublicURL or WxPayNotifyPath",
                    cfg->mch_id, cfg->account->notify_url, theirs->mch_id,
                    mod_wxpay_config_where(theirs, "WxPayMchId"));
+        }
+        else if (strcmp(cfg->account->site, theirs->account->site) == 0) {
+            report(check, APLOG_ERR, "WXP0219", s, mod_wxpay_config_where(cfg, "WxPayMchId"),
+                   "this server and another one (%s) keep their orders as the same site \"%s\", "
+                   "but are different merchants: give each its own WxPaySiteId or WxPayPublicURL",
+                   mod_wxpay_config_where(theirs, "WxPayMchId"), cfg->account->site);
         }
     }
 }
@@ -285,6 +339,7 @@ int mod_wxpay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
         }
         if (mod_wxpay_config_own_merchant(cfg)) {
             check_merchant(&check, each, cfg);
+            check_group(&check, each, cfg);
         }
         check_public_url(&check, each, cfg);
         check_endpoints(&check, each, cfg);

@@ -42,6 +42,7 @@ void *mod_wxpay_config_merge_server(apr_pool_t *p, void *basev, void *addv)
         if (!(row->flags & MOD_WXPAY_ROW_DIR) && (add->where[n] || (row->flags & alone))) {
             take(merged, add, row);
             merged->where[n] = add->where[n];
+            merged->shown[n] = add->shown[n];
         }
     }
     merged->own = add->own;
@@ -124,6 +125,11 @@ const char *mod_wxpay_config_where(const mod_wxpay_server_t *cfg, const char *di
     return cfg->where[mod_wxpay_directive_index(directive)];
 }
 
+const char *mod_wxpay_config_shown(const mod_wxpay_server_t *cfg, const char *directive)
+{
+    return cfg->shown[mod_wxpay_directive_index(directive)];
+}
+
 int mod_wxpay_config_own(const mod_wxpay_server_t *cfg, const char *directive)
 {
     return (cfg->own & (APR_UINT64_C(1) << mod_wxpay_directive_index(directive))) != 0;
@@ -166,6 +172,9 @@ static void apply_defaults(apr_pool_t *p, mod_wxpay_server_t *cfg)
     if (!mod_wxpay_config_where(cfg, "WxPayGatewayTimeout")) {
         cfg->gateway_timeout.total = apr_time_from_sec(8);
         cfg->gateway_timeout.connect = apr_time_from_sec(3);
+    }
+    if (!mod_wxpay_config_where(cfg, "WxPayConfirmByQuery")) {
+        cfg->confirm_min_fen = -1;
     }
     if (!mod_wxpay_config_where(cfg, "WxPayStateDir")) {
         cfg->state_dir = WXPAY_STATEDIR;
@@ -215,10 +224,14 @@ static const wxpay_account_t *account_of(apr_pool_t *p, const server_rec *s,
     account = apr_pcalloc(p, sizeof(*account));
     account->public_url =
         cfg->public_url ? cfg->public_url : apr_pstrcat(p, "https://", owner->name, NULL);
-    account->site = account->public_url;
+    account->site = cfg->site_id ? cfg->site_id : account->public_url;
     account->appid = cfg->appid;
     account->mch_id = cfg->mch_id;
+    account->sub_appid = cfg->sub_appid;
+    account->sub_mch_id = cfg->sub_mch_id;
     account->key = cfg->key;
+    account->previous_key = cfg->key_previous.key;
+    account->previous_until = cfg->key_previous.until;
     account->sign_type = cfg->sign_type;
     account->notify_url =
         cfg->notify_path ? apr_pstrcat(p, account->public_url, cfg->notify_path, NULL) : NULL;
@@ -226,9 +239,11 @@ static const wxpay_account_t *account_of(apr_pool_t *p, const server_rec *s,
     account->gateway[0] = cfg->gateway.url[0];
     account->gateway[1] = cfg->gateway.url[1];
     account->gateway_ca_pem = cfg->gateway_ca_pem;
+    account->gateway_proxy = cfg->gateway_proxy;
     account->gateway_timeout = cfg->gateway_timeout.total;
     account->gateway_connect_timeout = cfg->gateway_timeout.connect;
     account->order_ttl = cfg->order_ttl;
+    account->confirm_min_fen = cfg->confirm_min_fen;
     account->deliver_orphans = cfg->deliver_orphans;
     return account;
 }

@@ -32,6 +32,16 @@ typedef struct mod_wxpay_secrets_t {
     const wxpay_secret_t *previous; /* NULL: none */
 } mod_wxpay_secrets_t;
 
+typedef struct mod_wxpay_previous_key_t {
+    const wxpay_secret_t *key;
+    apr_time_t until; /* ignored from then on */
+} mod_wxpay_previous_key_t;
+
+typedef struct mod_wxpay_support_t {
+    const char *text; /* to be shown; NULL: there is none */
+    const char *href; /* tel:, mailto: or https: URL of it */
+} mod_wxpay_support_t;
+
 typedef struct mod_wxpay_gateway_t {
     const char *url[2]; /* no slash at the end; [1] may be NULL */
 } mod_wxpay_gateway_t;
@@ -45,17 +55,27 @@ typedef struct mod_wxpay_server_t {
     /* As written, or inherited; see directives.c. NULL paths are endpoints that do not exist. */
     const char *appid;
     const char *mch_id;
+    const char *sub_appid;
+    const char *sub_mch_id;
     const wxpay_secret_t *key;
+    mod_wxpay_previous_key_t key_previous;
     wxpay_sign_e sign_type;
-    const char *public_url; /* scheme://host[:port], no slash at the end */
+    const char *public_url;    /* as written; use account->public_url */
+    const char *site_id;       /* as written; use account->site */
+    const char *merchant_name; /* UTF-8; NULL: not said */
+    mod_wxpay_support_t support;
+    const char *language; /* "zh-CN", "zh-TW" or "en"; NULL: the buyer's Accept-Language decides */
     const char *notify_path;
     const char *checkout_path;
     const char *api_path;
     mod_wxpay_secrets_t api_key;
-    unsigned api_allow; /* MOD_WXPAY_ALLOW_* */
+    unsigned api_allow;           /* MOD_WXPAY_ALLOW_* */
+    mod_wxpay_secrets_t link_key; /* current is NULL: no signed links */
+    apr_int64_t confirm_min_fen;  /* notifications from this amount on are confirmed; -1: none */
     int deliver_orphans;
     mod_wxpay_gateway_t gateway;
     const char *gateway_ca_pem; /* what is in WxPayGatewayCAFile; NULL: the system's CAs */
+    const char *gateway_proxy;  /* http://host:port; NULL: none */
     mod_wxpay_timeout_t gateway_timeout;
     const char *state_dir;  /* absolute; the main server's */
     const char *store_path; /* absolute; the main server's */
@@ -67,6 +87,8 @@ typedef struct mod_wxpay_server_t {
      * NULL: not written. Inherited members keep the place of the server they come from. */
     const char *where[MOD_WXPAY_DIRECTIVES_MAX];
     apr_uint64_t own; /* bit n: this very server wrote directive n */
+    /* As where: its first argument, fit to be shown: of a secret only where it comes from. */
+    const char *shown[MOD_WXPAY_DIRECTIVES_MAX];
 
     /* Derived, once. */
     int index;                      /* 0, 1, ...: this server's place among all servers */
@@ -108,6 +130,8 @@ int mod_wxpay_config_own_merchant(const mod_wxpay_server_t *cfg);
 /* "file:line" where a directive was written, for this server or the one it inherits from, or NULL.
  */
 const char *mod_wxpay_config_where(const mod_wxpay_server_t *cfg, const char *directive);
+/* What to show of it, or NULL if it was not written. */
+const char *mod_wxpay_config_shown(const mod_wxpay_server_t *cfg, const char *directive);
 /* 1 if this very server wrote it. */
 int mod_wxpay_config_own(const mod_wxpay_server_t *cfg, const char *directive);
 

@@ -37,6 +37,8 @@ static const char *set(cmd_parms *cmd, void *dirconf, int argc, char *const argv
         mod_wxpay_server_t *cfg = ap_get_module_config(cmd->server->module_config, &wxpay_module);
 
         cfg->where[n] = where;
+        cfg->shown[n] =
+            row->flags & MOD_WXPAY_ROW_SECRET ? mod_wxpay_secret_origin(cmd, argc, argv) : argv[0];
         cfg->own |= APR_UINT64_C(1) << n;
         return row->parse(cmd, (char *)cfg + row->offset, argc, argv);
     }
@@ -62,10 +64,26 @@ const command_rec mod_wxpay_directives[] = {
         "number: the merchant number, such as 1230000109"),
     ROW("WxPayKey", RSRC_CONF, SERVER(key), mod_wxpay_secret_key, 1, 1, MERCHANT | SECRET,
         "secret: the API v2 key, 32 bytes: file:path, \"exec:program args\" or the key itself"),
+    ROW("WxPayKeyPrevious", RSRC_CONF, SERVER(key_previous), mod_wxpay_secret_key_previous, 2, 2,
+        MERCHANT | SECRET,
+        "secret until=RFC3339: the key before this one, for notifications signed with it until "
+        "then"),
+    ROW("WxPaySubAppId", RSRC_CONF, SERVER(sub_appid), mod_wxpay_value_appid, 1, 1, MERCHANT,
+        "id: the sub-merchant's own app id, in service-provider mode"),
+    ROW("WxPaySubMchId", RSRC_CONF, SERVER(sub_mch_id), mod_wxpay_value_mch_id, 1, 1, MERCHANT,
+        "number: the sub-merchant, in service-provider mode"),
     ROW("WxPaySignType", RSRC_CONF, SERVER(sign_type), mod_wxpay_value_sign_type, 1, 1, MERCHANT,
         "MD5|HMAC-SHA256: how requests are signed"),
     ROW("WxPayPublicURL", RSRC_CONF, SERVER(public_url), mod_wxpay_value_public_url, 1, 1, SITE,
         "scheme://host[:port]: where buyers and WeChat reach this site"),
+    ROW("WxPaySiteId", RSRC_CONF, SERVER(site_id), mod_wxpay_value_site_id, 1, 1, SITE,
+        "id: names the site in stored orders, so that WxPayPublicURL may change"),
+    ROW("WxPayMerchantName", RSRC_CONF, SERVER(merchant_name), mod_wxpay_value_merchant_name, 1, 1,
+        SITE, "text: who is paid, as the payment page says it"),
+    ROW("WxPaySupport", RSRC_CONF, SERVER(support), mod_wxpay_value_support, 1, 1, SITE,
+        "phone|mail|url: where buyers get help, as the payment page says it"),
+    ROW("WxPayLanguage", RSRC_CONF, SERVER(language), mod_wxpay_value_language, 1, 1, 0,
+        "zh-CN|zh-TW|en|auto: the language of the payment pages"),
     ROW("WxPayNotifyPath", RSRC_CONF, SERVER(notify_path), mod_wxpay_value_path, 1, 1, 0,
         "/path: where WeChat sends payment notifications"),
     ROW("WxPayCheckoutPath", RSRC_CONF, SERVER(checkout_path), mod_wxpay_value_path, 1, 1, 0,
@@ -76,12 +94,18 @@ const command_rec mod_wxpay_directives[] = {
         "secret [previous-secret]: the API's bearer key: file:path, \"exec:program args\" or text"),
     ROW("WxPayApiAllow", RSRC_CONF, SERVER(api_allow), mod_wxpay_value_api_allow, 1, -1, 0,
         "create query close: what the API may be used for"),
+    ROW("WxPayLinkKey", RSRC_CONF, SERVER(link_key), mod_wxpay_secret_link_key, 1, 2, SITE | SECRET,
+        "secret [previous-secret]: signs payment links: file:path, \"exec:program args\" or text"),
+    ROW("WxPayConfirmByQuery", RSRC_CONF, SERVER(confirm_min_fen), mod_wxpay_value_confirm, 1, 1, 0,
+        "Off|Always|over=amount: which notifications the gateway must confirm first"),
     ROW("WxPayOrphans", RSRC_CONF, SERVER(deliver_orphans), mod_wxpay_value_orphans, 1, 1, 0,
         "Refuse|Deliver: authentic notifications for orders that are not known here"),
     ROW("WxPayGateway", RSRC_CONF, SERVER(gateway), mod_wxpay_value_gateway, 1, 2, 0,
         "url [backup-url]: the WeChat Pay gateway"),
     ROW("WxPayGatewayCAFile", RSRC_CONF, SERVER(gateway_ca_pem), mod_wxpay_value_pem, 1, 1, 0,
         "file: PEM file of the CAs that may vouch for the gateway"),
+    ROW("WxPayGatewayProxy", RSRC_CONF, SERVER(gateway_proxy), mod_wxpay_value_proxy, 1, 1, 0,
+        "http://host:port: the HTTP proxy on the way to the gateway"),
     ROW("WxPayGatewayTimeout", RSRC_CONF, SERVER(gateway_timeout), mod_wxpay_value_timeout, 1, 2, 0,
         "total [connect]: how long a call may take per gateway host"),
     ROW("WxPayStateDir", RSRC_CONF, SERVER(state_dir), mod_wxpay_value_state_dir, 1, 1, GLOBAL,

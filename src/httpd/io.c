@@ -131,7 +131,8 @@ int mod_wxpay_prefers_json(request_rec *r)
 
 int mod_wxpay_method_allowed(request_rec *r, const char *allow)
 {
-    if (ap_find_token(r->pool, allow, r->method)) {
+    /* "post" is no method, but ap_find_token would find it. */
+    if (r->method_number != M_INVALID && ap_find_token(r->pool, allow, r->method)) {
         return 1;
     }
     apr_table_setn(r->headers_out, "Allow", allow);

@@ -4,6 +4,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#define AUTHORIZATION "mod_wxpay:authorization" /* in the request's pool */
+
 const char *mod_wxpay_path_rest(const char *path, const char *uri)
 {
     apr_size_t len;
@@ -50,6 +52,26 @@ static int looks_like_ours(const char *name)
     return 1;
 }
 
+/* httpd writes all request headers into its log at level trace4, and this one holds WxPayApiKey. */
+static void put_key_away(request_rec *r)
+{
+    const char *value = apr_table_get(r->headers_in, "Authorization");
+
+    if (value && ap_cstr_casecmpn(value, "Bearer ", 7) == 0 &&
+        mod_wxpay_path_rest(mod_wxpay_config_server(r->server)->api_path, r->uri)) {
+        apr_pool_userdata_setn(value, AUTHORIZATION, NULL, r->pool);
+        apr_table_unset(r->headers_in, "Authorization");
+    }
+}
+
+const char *mod_wxpay_authorization(request_rec *r)
+{
+    void *value = NULL;
+
+    apr_pool_userdata_get(&value, AUTHORIZATION, r->pool);
+    return value ? value : apr_table_get(r->headers_in, "Authorization");
+}
+
 int mod_wxpay_paths_post_read_request(request_rec *r)
 {
     const apr_array_header_t *headers;
@@ -67,6 +89,7 @@ int mod_wxpay_paths_post_read_request(request_rec *r)
             i = headers->nelts; /* unsetting may remove more than one */
         }
     }
+    put_key_away(r);
     return DECLINED;
 }
 

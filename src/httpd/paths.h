@@ -23,8 +23,13 @@ int mod_wxpay_api(request_rec *r, const mod_wxpay_server_t *cfg, const char *res
  */
 const char *mod_wxpay_path_rest(const char *path, const char *uri);
 
+/* The request's Authorization header, or NULL: also where post_read_request took it out of sight.
+ */
+const char *mod_wxpay_authorization(request_rec *r);
+
 /* Hooks. */
-int mod_wxpay_paths_post_read_request(request_rec *r); /* removes look-alikes of WXPAY_* */
+/* Removes look-alikes of WXPAY_*, and hides the API's key from whatever shows request headers. */
+int mod_wxpay_paths_post_read_request(request_rec *r);
 int mod_wxpay_paths_quick_handler(request_rec *r, int lookup);
 int mod_wxpay_paths_pre_translate(request_rec *r);
 int mod_wxpay_paths_translate(request_rec *r);

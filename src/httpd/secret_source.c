@@ -1,5 +1,6 @@
 #include "secret_source.h"
 #include "config.h"
+#include "clock.h"
 #include <http_core.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -22,13 +23,20 @@ static int is_source(const char *text)
     return strncmp(text, "file:", 5) == 0 || strncmp(text, "exec:", 5) == 0;
 }
 
+/* The one argument of a secret's directive that is none. */
+static int is_until(const cmd_parms *cmd, int place, const char *text)
+{
+    return place == 1 && strcmp(cmd->cmd->name, "WxPayKeyPrevious") == 0 &&
+           strncmp(text, "until=", 6) == 0;
+}
+
 void mod_wxpay_secret_redact(cmd_parms *cmd, int argc, char *const argv[])
 {
     const char *shown = "";
     int i, literals = 0;
 
     for (i = 0; i < argc; i++) {
-        int literal = !is_source(argv[i]);
+        int literal = !is_source(argv[i]) && !is_until(cmd, i, argv[i]);
 
         literals += literal;
         shown = apr_pstrcat(cmd->pool, shown, i ? " " : "", literal ? "<redacted>" : "\"",
@@ -37,6 +45,29 @@ void mod_wxpay_secret_redact(cmd_parms *cmd, int argc, char *const argv[])
     if (literals) {
         cmd->directive->args = shown;
     }
+}
+
+static const char *one_origin(cmd_parms *cmd, const char *text)
+{
+    const char *name = text + 5;
+
+    if (!is_source(text)) {
+        return "in the configuration itself";
+    }
+    if (text[0] == 'e') {
+        name = ap_getword_conf(cmd->pool, &name);
+    }
+    name = ap_server_root_relative(cmd->pool, name);
+    return apr_pstrcat(cmd->pool, text[0] == 'e' ? "exec:" : "file:", name ? name : "?", NULL);
+}
+
+const char *mod_wxpay_secret_origin(cmd_parms *cmd, int argc, char *const argv[])
+{
+    const char *origin = one_origin(cmd, argv[0]);
+
+    return argc < 2 || is_until(cmd, 1, argv[1])
+               ? origin
+               : apr_pstrcat(cmd->pool, origin, ", previous ", one_origin(cmd, argv[1]), NULL);
 }
 
 /* One line end belongs to the editor, not to the secret. */
@@ -192,11 +223,34 @@ const char *mod_wxpay_secret_key(cmd_parms *cmd, void *member, int argc, char *c
                        member);
 }
 
-const char *mod_wxpay_secret_api_key(cmd_parms *cmd, void *member, int argc, char *const argv[])
+const char *mod_wxpay_secret_key_previous(cmd_parms *cmd, void *member, int argc,
+                                          char *const argv[])
 {
-    mod_wxpay_secrets_t *secrets = member;
-    const char *wanted = "WxPayApiKey is 16 to 256 printable bytes without blanks; make one with: "
-                         "openssl rand -hex 32";
+    mod_wxpay_previous_key_t *previous = member;
+    wxpay_error_t err;
+
+    (void)argc;
+    if (!is_until(cmd, 1, argv[1]) ||
+        wxpay_clock_parse_rfc3339(argv[1] + 6, strlen(argv[1] + 6), &previous->until, &err) !=
+            WXPAY_OK) {
+        return "WXP0129: the second argument is not a time until when the old key counts; write "
+               "for "
+               "example: WxPayKeyPrevious file:/etc/apache2/wxpay/old.key "
+               "until=2026-12-01T00:00:00+08:00";
+    }
+    return read_secret(cmd, argv[0], 32, 32,
+                       "WxPayKeyPrevious is the API v2 key before WxPayKey, exactly 32 letters and "
+                       "digits; write: WxPayKeyPrevious file:/etc/apache2/wxpay/old.key until=...",
+                       &previous->key);
+}
+
+static const char *one_or_two(cmd_parms *cmd, mod_wxpay_secrets_t *secrets, int argc,
+                              char *const argv[])
+{
+    const char *wanted = apr_pstrcat(cmd->pool, cmd->cmd->name,
+                                     " is 16 to 256 printable bytes without blanks; make one with: "
+                                     "openssl rand -hex 32",
+                                     NULL);
     const char *err = read_secret(cmd, argv[0], 16, 256, wanted, &secrets->current);
 
     secrets->previous = NULL;
@@ -204,4 +258,14 @@ const char *mod_wxpay_secret_api_key(cmd_parms *cmd, void *member, int argc, cha
         err = read_secret(cmd, argv[1], 16, 256, wanted, &secrets->previous);
     }
     return err;
+}
+
+const char *mod_wxpay_secret_api_key(cmd_parms *cmd, void *member, int argc, char *const argv[])
+{
+    return one_or_two(cmd, member, argc, argv);
+}
+
+const char *mod_wxpay_secret_link_key(cmd_parms *cmd, void *member, int argc, char *const argv[])
+{
+    return one_or_two(cmd, member, argc, argv);
 }

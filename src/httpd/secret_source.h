@@ -14,6 +14,14 @@
 mod_wxpay_value_fn mod_wxpay_secret_key;
 /* mod_wxpay_secrets_t: one or two of 16 to 256 printable bytes. */
 mod_wxpay_value_fn mod_wxpay_secret_api_key;
+/* mod_wxpay_previous_key_t: as key, and until=RFC3339. */
+mod_wxpay_value_fn mod_wxpay_secret_key_previous;
+/* mod_wxpay_secrets_t: as api_key. */
+mod_wxpay_value_fn mod_wxpay_secret_link_key;
+
+/* "file:/path", "exec:/program" (its arguments may be secrets themselves) or "in the configuration
+ * itself"; of two secrets both. In cmd->pool. */
+const char *mod_wxpay_secret_origin(cmd_parms *cmd, int argc, char *const argv[]);
 
 /* Replace literal secrets in the configuration tree. */
 void mod_wxpay_secret_redact(cmd_parms *cmd, int argc, char *const argv[]);

@@ -61,8 +61,7 @@ int mod_wxpay_host_is_loopback(const char *host)
            (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
 }
 
-/* An absolute http(s) URL without user, query and fragment: what is wrong with it, or NULL. */
-static const char *base_url(apr_pool_t *p, const char *text, apr_uri_t *uri)
+const char *mod_wxpay_base_url(apr_pool_t *p, const char *text, apr_uri_t *uri)
 {
     const char *c;
 
@@ -104,7 +103,7 @@ static const char *origin(apr_pool_t *p, const apr_uri_t *uri)
 const char *mod_wxpay_value_public_url(cmd_parms *cmd, void *member, int argc, char *const argv[])
 {
     apr_uri_t uri;
-    const char *wrong = base_url(cmd->pool, argv[0], &uri);
+    const char *wrong = mod_wxpay_base_url(cmd->pool, argv[0], &uri);
 
     (void)argc;
     if (!wrong && uri.path && strcmp(uri.path, "/") != 0) {
@@ -128,7 +127,7 @@ const char *mod_wxpay_value_gateway(cmd_parms *cmd, void *member, int argc, char
     gateway->url[1] = NULL;
     for (i = 0; i < argc; i++) {
         apr_uri_t uri;
-        const char *wrong = base_url(cmd->pool, argv[i], &uri);
+        const char *wrong = mod_wxpay_base_url(cmd->pool, argv[i], &uri);
         char *url;
 
         if (wrong) {

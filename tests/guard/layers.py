@@ -12,7 +12,7 @@ LEVELS = (
     ("text", "error", "log", "secret", "buf", "money", "clock"),
     ("fields", "json", "html"),
     ("xml", "crypt", "sign"),
-    ("account", "order", "refund", "notice", "jsapi", "qr", "page", "delivery", "token"),
+    ("account", "order", "refund", "notice", "jsapi", "qr", "page", "delivery", "token", "link"),
     ("transport", "engine", "api", "store"),
     ("flow",),
 )
@@ -24,6 +24,7 @@ LIBRARIES = {
     "libxml/": {"xml"},
     "openssl/": {"crypt", "secret"},
     "qrencode.h": {"qr"},
+    "png.h": {"qr"},
     "jansson.h": {"json"},
     "sqlite3.h": {"store"},
 }

@@ -78,6 +78,32 @@ REFUSED = [
     ("WXP0128", "WxPayKey " + KEY[1:], "has 31 bytes"),
     ("WXP0128", "WxPayKey file:${ROOT}/conf/two-lines.key", "has 33 bytes"),
     ("WXP0128", "WxPayApiKey short", "openssl rand -hex 32"),
+    ("WXP0100", "WxPayKeyPrevious file:${ROOT}/conf/old.key", "secret until=RFC3339"),
+    ("WXP0129", "WxPayKeyPrevious file:${ROOT}/conf/other.key 2026-12-01", "until=2026-12-01T"),
+    ("WXP0129", "WxPayKeyPrevious file:${ROOT}/conf/other.key until=tomorrow", "until=2026-12-01T"),
+    ("WXP0128", "WxPayKeyPrevious %s until=2199-12-01T00:00:00Z" % KEY[1:], "exactly 32"),
+    ("WXP0101", "WxPaySubAppId wx-24", "WxPaySubAppId wx2421b1c4370ec43b"),
+    ("WXP0101", "WxPaySubMchId none", "WxPaySubMchId 1230000109"),
+    ("WXP0128", "WxPayLinkKey fifteen-bytes--", "openssl rand -hex 32"),
+    ("WXP0130", "WxPaySiteId my/shop", "WxPaySiteId shop"),
+    ("WXP0130", "WxPaySiteId " + "s" * 65, "1 to 64 letters"),
+    ("WXP0100", 'WxPaySiteId ""', "has 0 arguments"),
+    ("WXP0131", 'WxPayMerchantName "%s"' % ("n" * 65), 'WxPayMerchantName "Tea House"'),
+    ("WXP0131", 'WxPayMerchantName "a\tb"', 'WxPayMerchantName "Tea House"'),
+    ("WXP0132", "WxPaySupport call", 'WxPaySupport "+86 10 1234 5678"'),
+    ("WXP0132", "WxPaySupport javascript:alert(1)", "no phone number"),
+    ("WXP0132", "WxPaySupport javascript://x/%0aalert(1)", "no phone number"),
+    ("WXP0132", "WxPaySupport me@localhost", "mail address"),
+    ("WXP0132", "WxPaySupport 'https://a.example/\"onclick=\"'", "http(s) URL"),
+    ("WXP0133", "WxPayLanguage fr", "WxPayLanguage zh-CN"),
+    ("WXP0134", "WxPayConfirmByQuery sometimes", "WxPayConfirmByQuery over=500.00"),
+    ("WXP0134", "WxPayConfirmByQuery over=500", "two decimals"),
+    ("WXP0134", "WxPayConfirmByQuery over=-1.00", "two decimals"),
+    ("WXP0135", "WxPayGatewayProxy proxy.example:3128", "http://proxy.example:3128"),
+    ("WXP0135", "WxPayGatewayProxy https://proxy.example:3128", "is not http"),
+    ("WXP0135", "WxPayGatewayProxy http://proxy.example", "has no port"),
+    ("WXP0135", "WxPayGatewayProxy http://me:pw@proxy.example:3128", "holds a user name"),
+    ("WXP0135", "WxPayGatewayProxy http://proxy.example:3128/a", "holds a path"),
     ("not allowed", "<Location />\nWxPayMchId 1\n</Location>", "WxPayMchId"),
     ("within <Files>", "<Files x>\nWxPayReturnURL /x\n</Files>", "WxPayReturnURL"),
     ("within <If>", "<If true>\nWxPayReturnURL /x\n</If>", "WxPayReturnURL"),
@@ -110,6 +136,20 @@ CONTRADICTIONS = [
     ("WXP0211", WORKING + "<VirtualHost *:9>\nServerName shop.example\nWxPayAppId wx1\n"
      "WxPayMchId 2\nWxPayKey file:${ROOT}/conf/api.key\nWxPayApiKey " + API_KEY +
      "\n</VirtualHost>", 12, "its own WxPayPublicURL or WxPayNotifyPath"),
+    ("WXP0214", WORKING + "WxPaySubAppId wx8888888888888888", 9, 'write "WxPaySubMchId 1900000109"'),
+    ("WXP0215", WORKING + "WxPayKeyPrevious file:${ROOT}/conf/api.key until=2199-01-01T00:00:00Z", 9,
+     "put the new key into WxPayKey"),
+    ("WXP0201", WORKING + "<VirtualHost *:9>\nServerName b.example\nWxPaySubMchId 1\n"
+                          "</VirtualHost>", 11, "WxPaySubMchId is set but WxPayKey is missing"),
+    ("WXP0217", MERCHANT + "WxPayNotifyPath /n\nWxPayLinkKey " + API_KEY, 6,
+     'write "WxPayCheckoutPath /wxpay/pay"'),
+    ("WXP0218", WORKING + "WxPayLinkKey file:${ROOT}/conf/api.key", 9, "openssl rand -hex 32"),
+    ("WXP0219", WORKING + "WxPaySiteId shop\n<VirtualHost *:9>\nServerName b.example\n"
+     "WxPaySiteId shop\nWxPayAppId wx1\nWxPayMchId 2\nWxPayKey file:${ROOT}/conf/other.key\n"
+     "WxPayApiKey file:${ROOT}/conf/old.key\n</VirtualHost>", 14, "its own WxPaySiteId"),
+    ("WXP0219", WORKING + "<VirtualHost *:9>\nServerName shop.example\nWxPayNotifyPath /n2\n"
+     "WxPayAppId wx1\nWxPayMchId 2\nWxPayKey file:${ROOT}/conf/other.key\n"
+     "WxPayApiKey file:${ROOT}/conf/old.key\n</VirtualHost>", 13, "different merchants"),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/conf/api.key", 9, "is not a directory"),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/a/b/c", 9, "mkdir -p"),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/link", 9, "is a symbolic link"),
@@ -123,6 +163,21 @@ ACCEPTED = {
     "WxPayMchId": ["WxPayMchId 1900000109"],
     "WxPayKey": ["WxPayKey " + KEY, "WxPayKey file:conf/api.key",
                  'WxPayKey "exec:/bin/echo %s"' % KEY, "WxPayKey file:${ROOT}/conf/crlf.key"],
+    "WxPayKeyPrevious": ["WxPayKeyPrevious file:conf/other.key until=2199-12-01T00:00:00+08:00"],
+    "WxPaySubAppId": ["WxPaySubMchId 1900000109\nWxPaySubAppId wx8888888888888888"],
+    "WxPaySubMchId": ["WxPaySubMchId 1900000109"],
+    "WxPayLinkKey": ["WxPayLinkKey file:conf/site.key",
+                     'WxPayLinkKey file:conf/site.key "exec:/bin/echo %s"' % API_KEY],
+    "WxPayConfirmByQuery": ["WxPayConfirmByQuery off", "WxPayConfirmByQuery Always",
+                            "WxPayConfirmByQuery over=9.90"],
+    "WxPayGatewayProxy": ["WxPayGatewayProxy http://proxy.example:3128",
+                          "WxPayGatewayProxy http://[::1]:3128/"],
+    "WxPayLanguage": ["WxPayLanguage ZH-cn", "WxPayLanguage zh-TW", "WxPayLanguage en",
+                      "WxPayLanguage auto"],
+    "WxPaySiteId": ["WxPaySiteId shop.example_2-b"],
+    "WxPayMerchantName": ['WxPayMerchantName "茶馆 & Co"'],
+    "WxPaySupport": ['WxPaySupport "+86 (10) 1234-5678"', "WxPaySupport help@shop.example",
+                     "WxPaySupport https://shop.example/help?from=pay"],
     "WxPaySignType": ["WxPaySignType MD5", "WxPaySignType hmac-sha256"],
     "WxPayPublicURL": ["WxPayPublicURL https://Shop.Example/",
                        "WxPayPublicURL http://127.0.0.1:8080",
@@ -166,6 +221,7 @@ def site(httpd, authority):
         server.write("conf/two-lines.key", KEY + "\n\n", 0o600)
         server.write("conf/writable.key", KEY + "\n", 0o666)
         server.write("conf/site.key", API_KEY + "\n", 0o600)
+        server.write("conf/other.key", KEY[::-1] + "\n", 0o600)
         server.write("conf/old.key", API_KEY[::-1], 0o600)
         # The one who starts the server reads it, nobody else can.
         server.write("conf/ca.pem", pathlib.Path(authority.ca).read_text(), 0o600)
