@@ -32,7 +32,7 @@ CORE_SRC   = $(sort $(wildcard src/core/*.c))
 GLUE_SRC   = mod_wxpay.c $(sort $(wildcard src/httpd/*.c))
 CORE_OBJ   = $(CORE_SRC:%.c=$(BUILD)/%.o)
 GLUE_OBJ   = $(GLUE_SRC:%.c=$(BUILD)/%.o)
-ASSETS     = $(BUILD)/gen/page_css.h $(BUILD)/gen/page_js.h
+ASSETS     = $(BUILD)/gen/page_css.h $(BUILD)/gen/page_js.h $(BUILD)/gen/page_bridge_js.h
 MODULE     = $(BUILD)/mod_wxpay.so
 CORE_LIB   = $(BUILD)/libwxpay_core.a
 
@@ -57,8 +57,11 @@ $(BUILD)/mod_wxpay.o: mod_wxpay.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(GLUE_FLAGS) -MMD -MP -c -o $@ $<
 
-# Page style and script stay files of their own; each line becomes one C string.
-$(BUILD)/gen/page_%.h: src/core/page.%
+# Page style and scripts stay files of their own; each line becomes one C string.
+$(BUILD)/gen/page_css.h: src/core/page.css
+$(BUILD)/gen/page_js.h: src/core/page.js
+$(BUILD)/gen/page_bridge_js.h: src/core/page_bridge.js
+$(ASSETS):
 	@mkdir -p $(@D)
 	sed -e '/^[ \t]*\/[\/*]/d' -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^[ \t]*//' -e '/^$$/d' -e 's/.*/"&\\n"/' $< > $@
 
@@ -79,6 +82,7 @@ test-unit: $(UNIT_BIN)
 # Debian packages; says which are missing and why, and installs them (root or sudo).
 deps:
 	@sh tests/deps --demo --test
+	@$(PYTHON) tests/npm/install
 
 demo: demo-deps
 	@$(MAKE) --no-print-directory all
@@ -117,7 +121,7 @@ sanitize: deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS="-fsanitize=thread" test-threads
 
 # Engine, store and flow under TSan.
-test-threads: $(BUILD)/tests/unit/test_engine $(BUILD)/tests/unit/test_store $(BUILD)/tests/unit/test_store_faults $(BUILD)/tests/unit/test_flow $(BUILD)/tests/unit/test_flow_notice
+test-threads: $(BUILD)/tests/unit/test_engine $(BUILD)/tests/unit/test_store $(BUILD)/tests/unit/test_store_faults $(BUILD)/tests/unit/test_flow $(BUILD)/tests/unit/test_flow_notice $(BUILD)/tests/unit/test_flow_confirm
 	@for t in $^; do echo "== $$t"; TSAN_OPTIONS=halt_on_error=1 $$t || exit 1; done
 
 valgrind:
@@ -146,9 +150,21 @@ lint:
 	@sh tests/deps --lint
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
 	@$(MAKE) --no-print-directory $(ASSETS)
-	cppcheck -q --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
+	cppcheck -q --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 	  -Isrc/core -Isrc/httpd -I$(BUILD)/gen src mod_wxpay.c
 	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/clang EXTRA=-Werror all
+	@$(MAKE) --no-print-directory -j2 lint-tidy
+
+# One stamp per file: the next run looks only at what changed.
+TIDY       = $(CORE_SRC:%.c=$(BUILD)/tidy/%.ok) $(GLUE_SRC:%.c=$(BUILD)/tidy/%.ok)
+lint-tidy: $(TIDY)
+
+# error.c defines what known.h speaks of.
+$(BUILD)/tidy/%.ok: %.c $(wildcard src/core/*.h src/httpd/*.h) $(ASSETS) .clang-tidy tests/lint/known.h
+	@mkdir -p $(@D)
+	@echo "clang-tidy $<"; said=$$(clang-tidy --quiet --header-filter=src/ $< -- $(GLUE_FLAGS) \
+	  $(if $(filter %/error.c,$<),,-include tests/lint/known.h) 2>&1) || { printf '%s\n' "$$said"; exit 1; }
+	@touch $@
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
@@ -169,7 +185,7 @@ help:
 	@echo "make sanitize     unit and system tests under ASan and UBSan, threads under TSan"
 	@echo "make valgrind     unit tests under valgrind"
 	@echo "make fuzz         fuzz the readers, FUZZ_SECONDS each (60)"
-	@echo "make lint         clang-format, cppcheck, clang's warnings;   make format    mends the first"
+	@echo "make lint         clang-format, cppcheck, clang's warnings, clang-tidy;   make format    mends the first"
 	@echo "make clean"
 
 clean:
@@ -179,5 +195,5 @@ clean:
 
 .SECONDARY: $(ASSETS)
 
-.PHONY: all clean demo demo-check demo-deps deps format fuzz guard help install lint sanitize test \
+.PHONY: all clean demo demo-check demo-deps deps format fuzz guard help install lint lint-tidy sanitize test \
   test-browser test-gateway test-httpd test-threads test-unit valgrind

@@ -4,12 +4,14 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mpm_common.h>
+#include <mod_status.h>
 #include "check.h"
 #include "config.h"
 #include "directives.h"
 #include "dump.h"
 #include "lifecycle.h"
 #include "paths.h"
+#include "status.h"
 
 #if !AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
 #error "mod_wxpay needs httpd 2.4.49 or later (child_stopping, pre_translate_name)"
@@ -32,6 +34,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(mod_wxpay_post_config, NULL, NULL, APR_HOOK_MIDDLE);
     /* Engine, store and flow belong to a child: no thread or descriptor crosses fork. */
     ap_hook_child_init(mod_wxpay_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Numbers for operators; without mod_status nobody asks. */
+    APR_OPTIONAL_HOOK(ap, status_hook, mod_wxpay_status, NULL, NULL, APR_HOOK_MIDDLE);
     /* Waiting requests must not hold up a stop. */
     ap_hook_child_stopping(mod_wxpay_child_stopping, NULL, NULL, APR_HOOK_MIDDLE);
 

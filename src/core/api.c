@@ -73,9 +73,10 @@ static void log_exchange(const exchange_t *x, const wxpay_http_reply_t *reply, c
         level = WXPAY_LOG_INFO;
     }
     wxpay_log(x->api->log, level,
-              "%s of %s at %s: %s%s%s%s%s%s, %" APR_TIME_T_FMT " ms, Request-ID %s%s",
-              wxpay_op_name(x->op), number ? number : "-", reply->host[0] ? reply->host : "-",
-              wxpay_rc_name(err->code), err->err_code[0] ? " " : "", err->err_code,
+              "%s%s of %s at %s: %s%s%s%s%s%s, %" APR_TIME_T_FMT " ms, Request-ID %s%s",
+              level == WXPAY_LOG_WARN ? "WXP0501: " : "", wxpay_op_name(x->op),
+              number ? number : "-", reply->host[0] ? reply->host : "-", wxpay_rc_name(err->code),
+              err->err_code[0] ? " " : "", err->err_code,
               err->flags & WXPAY_ERR_AMBIGUOUS ? " (outcome unknown)" : "",
               err->detail[0] ? ": " : "", err->detail, apr_time_as_msec(reply->elapsed),
               reply->request_id[0] ? reply->request_id : "-", more);
@@ -115,7 +116,7 @@ static void remember(const exchange_t *x, const wxpay_http_reply_t *reply, const
     if ((x->result.clock_skew > SKEW_LIMIT || x->result.clock_skew < -SKEW_LIMIT) &&
         !atomic_exchange(&memory->skew_warned, 1)) {
         wxpay_log(x->api->log, WXPAY_LOG_WARN,
-                  "this server's clock differs from the gateway's by %" APR_TIME_T_FMT
+                  "WXP0502: this server's clock differs from the gateway's by %" APR_TIME_T_FMT
                   " seconds: times on orders will be wrong, set the clock",
                   apr_time_sec(x->result.clock_skew));
     }
@@ -161,6 +162,9 @@ static void on_reply(void *baton, const wxpay_http_reply_t *reply, const wxpay_e
         }
     }
     log_exchange(x, reply, "");
+    if (x->api->watch) {
+        x->api->watch->ended(x->api->watch->baton, x->op, &x->result.err);
+    }
     x->done(x->baton, &x->result);
 }
 
@@ -214,6 +218,22 @@ static void choose_hosts(exchange_t *x)
     x->host[1] = !first;
 }
 
+static wxpay_rc_e begin(exchange_t *x, wxpay_error_t *err)
+{
+    const wxpay_api_watch_t *watch = x->api->watch;
+    wxpay_rc_e rc;
+
+    if (!watch) {
+        return ask_next(x, err);
+    }
+    watch->began(watch->baton); /* first: it may have ended when ask_next returns */
+    rc = ask_next(x, err);
+    if (rc != WXPAY_OK) {
+        watch->ended(watch->baton, x->op, err);
+    }
+    return rc;
+}
+
 wxpay_rc_e wxpay_api_call(const wxpay_api_t *api, const wxpay_account_t *account, wxpay_op_e op,
                           const wxpay_fields_t *params, apr_pool_t *pool, wxpay_api_done_fn *done,
                           void *baton, wxpay_error_t *err)
@@ -247,7 +267,7 @@ wxpay_rc_e wxpay_api_call(const wxpay_api_t *api, const wxpay_account_t *account
     x->http.timeout = account->gateway_timeout;
     x->http.connect_timeout = account->gateway_connect_timeout;
     x->http.max_reply = WXPAY_XML_MAX;
-    return ask_next(x, err);
+    return begin(x, err);
 }
 
 static wxpay_rc_e add_text(wxpay_fields_t *fields, const char *name, const char *value,

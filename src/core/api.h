@@ -21,6 +21,7 @@ typedef enum wxpay_op_e {
     WXPAY_OP_ORDERQUERY,
     WXPAY_OP_CLOSEORDER
 } wxpay_op_e;
+#define WXPAY_OPS 3
 
 typedef enum wxpay_trade_state_e {
     WXPAY_TRADE_UNKNOWN = 0, /* anything we do not know: unpaid, ask again */
@@ -39,11 +40,20 @@ typedef struct wxpay_api_memory_t {
     atomic_int skew_warned;
 } wxpay_api_memory_t;
 
+/* Somebody who counts calls. Told of the beginning of each, and of its end (but not of calls that a
+ * stop of the transport cuts off): on the thread that runs them, in between nobody else's. */
+typedef struct wxpay_api_watch_t {
+    void (*began)(void *baton);
+    void (*ended)(void *baton, wxpay_op_e op, const wxpay_error_t *err);
+    void *baton;
+} wxpay_api_watch_t;
+
 typedef struct wxpay_api_t {
     const wxpay_transport_t *transport;
     wxpay_xml_t *xml;
     const wxpay_log_t *log;
-    wxpay_api_memory_t *memory; /* NULL: every call stands alone */
+    wxpay_api_memory_t *memory;     /* NULL: every call stands alone */
+    const wxpay_api_watch_t *watch; /* NULL: nobody */
 } wxpay_api_t;
 
 typedef struct wxpay_api_result_t {
@@ -84,6 +94,9 @@ wxpay_rc_e wxpay_api_number_request(const wxpay_account_t *account, const char *
 void wxpay_api_interpret(wxpay_xml_t *xml, const wxpay_account_t *account, wxpay_op_e op,
                          const wxpay_fields_t *request, const char *body, apr_size_t len,
                          apr_pool_t *pool, wxpay_api_result_t *result);
+
+/* 1 if a signed refusal with this err_code is part of everyday business, nothing for an admin. */
+int wxpay_api_is_everyday(const char *err_code);
 
 const char *wxpay_op_name(wxpay_op_e op); /* "unifiedorder", ... */
 

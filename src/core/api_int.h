@@ -11,7 +11,4 @@ void wxpay_api_fail(wxpay_api_result_t *result, wxpay_op_e op, wxpay_rc_e code, 
 /* 1 if the body may be the gateway's XML at all: what else comes is some other server's. */
 int wxpay_api_looks_like_xml(const char *body, apr_size_t len);
 
-/* 1 if a signed refusal with this err_code is part of everyday business, nothing for an admin. */
-int wxpay_api_is_everyday(const char *err_code);
-
 #endif

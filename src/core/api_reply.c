@@ -58,7 +58,7 @@ void wxpay_api_fail(wxpay_api_result_t *result, wxpay_op_e op, wxpay_rc_e code, 
     va_list args;
 
     va_start(args, fmt);
-    vsnprintf(detail, sizeof(detail), fmt, args);
+    (void)vsnprintf(detail, sizeof(detail), fmt, args);
     va_end(args);
     wxpay_error_set(&result->err, code, wxpay_op_name(op), "%s", detail);
     result->err.flags = flags;

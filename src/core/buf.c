@@ -74,7 +74,7 @@ int wxpay_buf_printf(wxpay_buf_t *buf, const char *fmt, ...)
         return 0;
     }
     va_start(args, fmt);
-    vsnprintf(buf->data + buf->len, (apr_size_t)len + 1, fmt, args);
+    (void)vsnprintf(buf->data + buf->len, (apr_size_t)len + 1, fmt, args);
     va_end(args);
     buf->len += (apr_size_t)len;
     return 1;

@@ -38,6 +38,7 @@ static int spawn(wxpay_engine_t *engine)
 
 static wxpay_rc_e start(wxpay_engine_t *engine, wxpay_error_t *err)
 {
+    char text[120];
     int rc = 0;
 
     pthread_mutex_lock(&engine->start_lock);
@@ -50,7 +51,7 @@ static wxpay_rc_e start(wxpay_engine_t *engine, wxpay_error_t *err)
     pthread_mutex_unlock(&engine->start_lock);
     if (rc) {
         return wxpay_error_set(err, WXPAY_EINTERNAL, STEP, "no thread for outgoing calls: %s",
-                               strerror(rc));
+                               apr_strerror(rc, text, sizeof(text)));
     }
     return WXPAY_OK;
 }
@@ -165,6 +166,7 @@ wxpay_rc_e wxpay_engine_create(apr_pool_t *pool, const wxpay_engine_options_t *o
 {
     wxpay_engine_t *engine = calloc(1, sizeof(*engine));
     struct epoll_event event = {.events = EPOLLIN};
+    char text[120];
 
     if (!engine) {
         return wxpay_error_set(err, WXPAY_EINTERNAL, STEP, "out of memory");
@@ -183,7 +185,7 @@ wxpay_rc_e wxpay_engine_create(apr_pool_t *pool, const wxpay_engine_options_t *o
         epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, engine->wake_fd, &event) ||
         pthread_mutex_init(&engine->start_lock, NULL)) {
         wxpay_error_set(err, WXPAY_EINTERNAL, STEP, "no descriptors for outgoing calls: %s",
-                        strerror(errno));
+                        apr_strerror(errno, text, sizeof(text)));
         close(engine->wake_fd);
         close(engine->epoll_fd);
         free(engine);

@@ -346,7 +346,8 @@ static int nothing_sent(CURL *easy, CURLcode result)
     default:
         return 0;
     }
-    return !curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &head) && head == 0 &&
+    /* Through a tunnel the first counts what was said to the proxy. */
+    return !curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &head) && (head == 0 || tunnel) &&
            !curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &body) && body == 0 &&
            !curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &ready) && ready == 0;
 }

@@ -29,7 +29,7 @@ static void fill(wxpay_error_t *err, wxpay_rc_e code, const char *step, const ch
     err->code = code;
     apr_cpystrn(err->step, step, sizeof(err->step));
     apr_cpystrn(err->field, field, sizeof(err->field));
-    vsnprintf(err->detail, sizeof(err->detail), fmt, args);
+    (void)vsnprintf(err->detail, sizeof(err->detail), fmt, args);
     wxpay_text_tidy(err->step);
     wxpay_text_tidy(err->field);
     wxpay_text_tidy(err->detail);

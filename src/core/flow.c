@@ -22,6 +22,11 @@ wxpay_rc_e wxpay_flow_create(apr_pool_t *pool, const wxpay_flow_options_t *optio
     return WXPAY_OK;
 }
 
+void wxpay_flow_stop(wxpay_flow_t *flow)
+{
+    atomic_store(&flow->stopping, 1);
+}
+
 /* ---- snapshots ---- */
 
 const wxpay_attempt_t *wxpay_snapshot_newest(const wxpay_snapshot_t *snap)
@@ -150,7 +155,8 @@ static wxpay_rc_e watch(wxpay_flow_t *flow, read_job_t *job, apr_time_t until, a
     apr_interval_time_t pause = apr_time_from_msec(10);
     wxpay_rc_e rc = WXPAY_OK;
 
-    while (wxpay_snapshot_busy(*snap, flow->now()) && apr_time_now() + pause < until) {
+    while (wxpay_snapshot_busy(*snap, flow->now()) && apr_time_now() + pause < until &&
+           !atomic_load(&flow->stopping)) {
         apr_sleep(pause);
         if (pause < apr_time_from_msec(100)) {
             pause *= 2;

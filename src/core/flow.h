@@ -120,17 +120,26 @@ typedef enum wxpay_verdict_e {
     WXPAY_VERDICT_QUARANTINE,
     WXPAY_VERDICT_REFUND,
     WXPAY_VERDICT_RECONCILED,
+    WXPAY_VERDICT_UNCONFIRMED,
     WXPAY_VERDICT_REFUSED
 } wxpay_verdict_e;
 
 const char *wxpay_verdict_name(wxpay_verdict_e verdict);
 
 /* An authentic notice: decide and record it, in one commit, within `wait`.
- * *success says what to answer (design 3.5). Errors (answer FAIL): WXPAY_ESTORE, WXPAY_EBUSY, and
- * WXPAY_ESIGN when its order was opened with HMAC-SHA256 and the notice came with MD5. */
+ * *success says what to answer (design 3.5). A payment that only account->previous_key vouches for,
+ * or of account->confirm_min_fen at least, is UNCONFIRMED (answer FAIL): it changes nothing but the
+ * journal, and an orderquery is started, not waited for; what that finds paid is RECONCILED, and
+ * the gateway's next try a DUPLICATE. Copies that come meanwhile start no further query.
+ * Errors (answer FAIL): WXPAY_ESTORE, WXPAY_EBUSY, and WXPAY_ESIGN when its order was opened with
+ * HMAC-SHA256 and the notice came with MD5, or when account->previous_until is over. */
 wxpay_rc_e wxpay_flow_notice(wxpay_flow_t *flow, const wxpay_account_t *account,
                              const wxpay_notice_t *notice, apr_interval_time_t wait,
                              apr_pool_t *pool, wxpay_verdict_e *verdict, int *success,
                              wxpay_error_t *err);
+
+/* Nobody waits for the gateway any more: whoever does returns within a tenth of a second, as if its
+ * time were over; calls under way are not touched. Lock-free (a signal handler may call it). */
+void wxpay_flow_stop(wxpay_flow_t *flow);
 
 #endif

@@ -44,6 +44,8 @@ void wxpay_notice_copy(apr_pool_t *pool, const wxpay_notice_t *from, wxpay_notic
 {
     *to = *from;
     to->mch_id = apr_pstrdup(pool, from->mch_id);
+    to->sub_mch_id = apr_pstrdup(pool, from->sub_mch_id);
+    to->sub_appid = apr_pstrdup(pool, from->sub_appid);
     to->gateway_no = apr_pstrdup(pool, from->gateway_no);
     to->transaction_id = apr_pstrdup(pool, from->transaction_id);
     to->fee_type = apr_pstrdup(pool, from->fee_type);

@@ -3,6 +3,7 @@
 #define WXPAY_FLOW_INT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include "flow.h"
 #include "store_rows.h"
 
@@ -14,6 +15,7 @@
 #define WXPAY_RUN_CALLS 8 /* gateway calls of one run; what is still due goes on with the next */
 #define WXPAY_ATTEMPTS_MAX 30 /* of one order */
 #define WXPAY_DUPLICATES 32   /* paid notices whose repeats are counted in memory at once */
+#define WXPAY_ORPHANS 8       /* unknown orders that a process asks the gateway about at once */
 
 typedef struct wxpay_duplicate_t {
     char mch_id[33];
@@ -26,8 +28,10 @@ struct wxpay_flow_t {
     const wxpay_api_t *api;
     const wxpay_log_t *log;
     apr_time_t (*now)(void);
-    pthread_mutex_t lock; /* of duplicates */
+    atomic_int stopping;
+    pthread_mutex_t lock; /* of what follows */
     wxpay_duplicate_t duplicates[WXPAY_DUPLICATES];
+    char orphans[WXPAY_ORPHANS][65]; /* transactions under inquiry; "" is a free place */
 };
 
 /* ---- flow_plan.c: decisions over one order and its attempts; no store, no gateway ---- */
@@ -48,6 +52,10 @@ wxpay_attempt_t *wxpay_plan_due(const wxpay_snapshot_t *snap, apr_time_t now);
 /* Turn an intent into states and todos of the records in snap (nothing is written). */
 void wxpay_plan_close(wxpay_snapshot_t *snap, apr_time_t now);
 void wxpay_plan_query(wxpay_snapshot_t *snap, apr_time_t now);
+/* A payment of this attempt was reported, and the gateway is to be asked whether that is true. Once
+ * per report: `first` is 0 for its copies, which ask again only when an answer came meanwhile, and
+ * ever more seldom. 1 if the record changed. */
+int wxpay_plan_confirm(wxpay_attempt_t *attempt, int first, apr_time_t now);
 /* What a finished call means for its attempt. Returns 1 if the attempt turned out paid: then
  * result->fields tells the payment and the attempt is left as it was. */
 int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *attempt, wxpay_todo_e did,
@@ -56,6 +64,44 @@ int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *attempt, wxpay
 
 /* A query that could not be used is due again, ever more seldom. */
 void wxpay_plan_ask_later(wxpay_attempt_t *attempt, apr_time_t now);
+
+/* ---- flow_journal.c ---- */
+
+int wxpay_flow_differs(const char *a, const char *b); /* NULL and "" are the same */
+
+/* Journal a notice under its transaction_id, or under ref unless that is NULL. reason: "" or what
+ * differed. order: NULL if it belongs to none of ours. */
+wxpay_rc_e wxpay_flow_journal(const wxpay_flow_t *flow, wxpay_tx_t *tx,
+                              const wxpay_account_t *account, const wxpay_order_t *order,
+                              const wxpay_notice_t *notice, wxpay_verdict_e verdict,
+                              const char *ref, const char *reason, int *first, wxpay_error_t *err);
+
+/* 1 in *known if the same stands there already: it is counted then; else nothing is written. */
+wxpay_rc_e wxpay_flow_journal_again(const wxpay_flow_t *flow, wxpay_tx_t *tx,
+                                    const wxpay_account_t *account, const wxpay_notice_t *notice,
+                                    wxpay_verdict_e verdict, const char *reason, int *known,
+                                    wxpay_error_t *err);
+
+/* ---- flow_orphan.c: authentic payments of orders that were not made here ---- */
+
+typedef struct wxpay_orphan_t {
+    wxpay_verdict_e verdict;
+    int first;           /* seen for the first time */
+    int success;         /* the answer */
+    int ask;             /* wxpay_flow_orphan_ask() is to follow once this is committed */
+    const char *foreign; /* "" or the member that says: another sub-merchant's */
+} wxpay_orphan_t;
+
+/* Decide and record, inside a write transaction. unconfirmed: why the notice alone proves nothing,
+ * or NULL. */
+wxpay_rc_e wxpay_flow_orphan(const wxpay_flow_t *flow, wxpay_tx_t *tx,
+                             const wxpay_account_t *account, const wxpay_notice_t *notice,
+                             const char *unconfirmed, apr_pool_t *pool, wxpay_orphan_t *orphan,
+                             wxpay_error_t *err);
+/* Ask the gateway about it, unless that is done already; what it says is recorded, so that the
+ * gateway's next try finds it. Never blocks. */
+void wxpay_flow_orphan_ask(wxpay_flow_t *flow, const wxpay_account_t *account,
+                           const wxpay_notice_t *notice);
 
 /* ---- flow_pay.c: a payment meets an order, inside a write transaction ---- */
 
@@ -72,7 +118,7 @@ wxpay_rc_e wxpay_flow_snapshot(wxpay_tx_t *tx, const char *mch_id, const char *o
 /* ---- flow_run.c: one run = decide, call, record, and again until nothing is due ---- */
 
 typedef enum wxpay_intent_e {
-    WXPAY_INTENT_NONE, /* go on with what is due */
+    WXPAY_INTENT_NONE, /* go on with what is due, of whatever site */
     WXPAY_INTENT_SUBMIT,
     WXPAY_INTENT_OPEN,
     WXPAY_INTENT_QUERY,
@@ -100,6 +146,7 @@ typedef struct wxpay_run_t {
     const char *doing;     /* the call under way: its gateway number; not changed by a transaction,
                               which may be run again */
     wxpay_todo_e doing_todo;
+    apr_time_t doing_next_at; /* as it stood when the call began */
     int calls;
     const wxpay_api_result_t *result; /* of the call that ended; NULL before the first */
     wxpay_error_t call_err;           /* the last call that failed */

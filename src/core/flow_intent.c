@@ -233,7 +233,8 @@ wxpay_rc_e wxpay_run_intent(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wx
     }
     rc = wxpay_flow_snapshot(tx, run->account->mch_id, run->out_trade_no, run->pool, &run->snap,
                              err);
-    if (rc == WXPAY_OK && strcmp(run->snap->order->site, run->account->site)) {
+    if (rc == WXPAY_OK && run->intent != WXPAY_INTENT_NONE &&
+        strcmp(run->snap->order->site, run->account->site)) {
         run->snap = NULL;
         rc = wxpay_error_set(err, WXPAY_ENOTFOUND, "read order", "there is no such order");
     }

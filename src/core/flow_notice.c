@@ -17,66 +17,9 @@ typedef struct notice_job_t {
     int nrepeats;
     wxpay_verdict_e verdict;
     int first;
-    const char *go_on; /* number of an order whose other attempts are to be closed at the gateway */
+    wxpay_orphan_t orphan;
+    const char *go_on; /* number of an order about which the gateway is to be called */
 } notice_job_t;
-
-static wxpay_rc_e record_unmatched(wxpay_tx_t *tx, notice_job_t *job, wxpay_verdict_e verdict,
-                                   const char *ref, const char *reason, const char *out_trade_no,
-                                   wxpay_error_t *err)
-{
-    wxpay_journal_t entry = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0};
-
-    job->verdict = verdict;
-    entry.mch_id = job->account->mch_id;
-    entry.ref = ref ? ref : "";
-    entry.verdict = wxpay_verdict_name(verdict);
-    entry.reason = reason ? reason : "";
-    entry.out_trade_no = out_trade_no ? out_trade_no : "";
-    entry.gateway_no = job->notice.gateway_no ? job->notice.gateway_no : "";
-    entry.site = job->account->site;
-    entry.at = job->flow->now();
-    entry.body = job->notice.raw;
-    entry.body_len = job->notice.raw_len;
-    return wxpay_row_notice_record(tx, &entry, &job->first, err);
-}
-
-/* An order made elsewhere: for sites that want it, its facts go into an event, once per
- * transaction. */
-static wxpay_rc_e orphan_event(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool,
-                               wxpay_error_t *err)
-{
-    const wxpay_notice_t *n = &job->notice;
-    wxpay_event_t event = {NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL};
-    char at[WXPAY_RFC3339_SIZE];
-    const char *random;
-    json_t *body = wxpay_json_object(pool);
-    json_t *data = wxpay_json_object(pool);
-    wxpay_rc_e rc = wxpay_token_random(pool, &random, err);
-
-    if (rc != WXPAY_OK) {
-        return rc;
-    }
-    event.created_at = job->flow->now();
-    wxpay_clock_rfc3339(event.created_at, at);
-    json_object_set_new(data, "out_trade_no", json_string(n->gateway_no));
-    json_object_set_new(data, "transaction_id", json_string(n->transaction_id));
-    json_object_set_new(data, "total_fee", json_integer(n->total_fee));
-    json_object_set_new(data, "fee_type", json_string(n->fee_type));
-    if (n->attach) {
-        json_object_set_new(data, "attach", json_string(n->attach));
-    }
-    json_object_set_new(body, "type", json_string("order.orphan"));
-    json_object_set_new(body, "timestamp", json_string(at));
-    json_object_set(body, "data", data);
-    event.id = apr_pstrcat(pool, "evt_", random, NULL);
-    event.mch_id = job->account->mch_id;
-    event.out_trade_no = n->gateway_no;
-    event.site = job->account->site;
-    event.type = "order.orphan";
-    event.body = wxpay_json_text(pool, body);
-    event.state = job->account->has_deliver_to ? "pending" : "unwanted";
-    return wxpay_row_event_insert(tx, &event, err);
-}
 
 /* Where no order says what its signature has to be, the configuration does. */
 static wxpay_rc_e configured_sign_type(const notice_job_t *job, wxpay_error_t *err)
@@ -89,15 +32,69 @@ static wxpay_rc_e configured_sign_type(const notice_job_t *job, wxpay_error_t *e
                            "was opened with MD5");
 }
 
+/* Why this notice alone proves nothing, or NULL. */
+static const char *unconfirmed_why(const wxpay_account_t *account, const wxpay_notice_t *n)
+{
+    if (n->previous_key) {
+        return "previous key";
+    }
+    return account->confirm_min_fen >= 0 && n->total_fee >= account->confirm_min_fen ? "amount"
+                                                                                     : NULL;
+}
+
+static int same_payment(const wxpay_order_t *order, const wxpay_attempt_t *a,
+                        const wxpay_notice_t *n)
+{
+    return a->state == WXPAY_ATTEMPT_PAID && a->transaction_id &&
+           !strcmp(a->transaction_id, n->transaction_id) && order->total_fee == n->total_fee &&
+           !strcmp(order->fee_type, n->fee_type) &&
+           !wxpay_flow_differs(order->sub_mch_id, n->sub_mch_id);
+}
+
+/* Believed or not: what it says is only a reason to ask the gateway. */
+static wxpay_rc_e unconfirmed(wxpay_tx_t *tx, notice_job_t *job, wxpay_snapshot_t *snap,
+                              wxpay_attempt_t *a, const char *why, wxpay_error_t *err)
+{
+    wxpay_rc_e rc = wxpay_flow_journal(job->flow, tx, job->account, snap->order, &job->notice,
+                                       WXPAY_VERDICT_UNCONFIRMED, NULL, why, &job->first, err);
+
+    job->verdict = WXPAY_VERDICT_UNCONFIRMED;
+    if (rc == WXPAY_OK && wxpay_plan_confirm(a, job->first, job->flow->now())) {
+        rc = wxpay_row_attempt_update(tx, a, a->state, err);
+    }
+    return rc;
+}
+
+static wxpay_rc_e matched(wxpay_tx_t *tx, notice_job_t *job, wxpay_snapshot_t *snap,
+                          wxpay_attempt_t *a, apr_pool_t *pool, wxpay_error_t *err)
+{
+    const wxpay_notice_t *n = &job->notice;
+    const char *why = unconfirmed_why(job->account, n);
+    wxpay_rc_e rc;
+
+    if (why && !same_payment(snap->order, a, n)) {
+        rc = unconfirmed(tx, job, snap, a, why, err);
+    }
+    else {
+        rc = wxpay_flow_pay(job->flow, tx, job->account, snap, a, n, WXPAY_VERDICT_PAID, pool,
+                            &job->verdict, err);
+    }
+    job->go_on = rc == WXPAY_OK && wxpay_plan_due(snap, job->flow->now())
+                     ? apr_pstrdup(job->pool, snap->order->out_trade_no)
+                     : NULL;
+    return rc;
+}
+
 static wxpay_rc_e orphan(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool, wxpay_error_t *err)
 {
     const wxpay_notice_t *n = &job->notice;
-    wxpay_rc_e rc =
-        record_unmatched(tx, job, WXPAY_VERDICT_ORPHAN, n->transaction_id, "", n->gateway_no, err);
+    wxpay_rc_e rc = configured_sign_type(job, err);
 
-    if (rc == WXPAY_OK && job->first && job->account->deliver_orphans) {
-        rc = orphan_event(tx, job, pool, err);
+    if (rc == WXPAY_OK) {
+        rc = wxpay_flow_orphan(job->flow, tx, job->account, n, unconfirmed_why(job->account, n),
+                               pool, &job->orphan, err);
     }
+    job->verdict = job->orphan.verdict;
     return rc;
 }
 
@@ -112,8 +109,7 @@ static wxpay_rc_e payment(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool, w
 
     rc = wxpay_row_attempt_get(tx, n->mch_id, n->gateway_no, pool, &found, err);
     if (rc == WXPAY_ENOTFOUND) {
-        rc = configured_sign_type(job, err);
-        return rc == WXPAY_OK ? orphan(tx, job, pool, err) : rc;
+        return orphan(tx, job, pool, err);
     }
     if (rc != WXPAY_OK) {
         return rc;
@@ -136,12 +132,7 @@ static wxpay_rc_e payment(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool, w
                                "number %s belongs to an order that has no such attempt",
                                n->gateway_no);
     }
-    rc = wxpay_flow_pay(job->flow, tx, job->account, snap, a, n, WXPAY_VERDICT_PAID, pool,
-                        &job->verdict, err);
-    job->go_on = rc == WXPAY_OK && wxpay_plan_due(snap, job->flow->now())
-                     ? apr_pstrdup(job->pool, snap->order->out_trade_no)
-                     : NULL;
-    return rc;
+    return matched(tx, job, snap, a, pool, err);
 }
 
 static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_error_t *err)
@@ -158,17 +149,21 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
     if (rc != WXPAY_OK) {
         return rc;
     }
+    job->orphan.success = 0; /* nothing of a first run counts */
+    job->orphan.ask = 0;
+    job->go_on = NULL;
     switch (n->kind) {
     case WXPAY_NOTICE_REFUND:
-        return record_unmatched(tx, job, WXPAY_VERDICT_REFUND, n->refund_id, n->refund_status, NULL,
-                                err);
+        job->verdict = WXPAY_VERDICT_REFUND;
+        return wxpay_flow_journal(job->flow, tx, job->account, NULL, n, job->verdict, n->refund_id,
+                                  n->refund_status, &job->first, err);
     case WXPAY_NOTICE_NOTPAID:
+        job->verdict = WXPAY_VERDICT_NOTPAID;
         rc = configured_sign_type(job, err);
-        if (rc != WXPAY_OK) {
-            return rc;
-        }
-        return record_unmatched(tx, job, WXPAY_VERDICT_NOTPAID, n->gateway_no, n->err_code, NULL,
-                                err);
+        return rc == WXPAY_OK ? wxpay_flow_journal(job->flow, tx, job->account, NULL, n,
+                                                   job->verdict, n->gateway_no ? n->gateway_no : "",
+                                                   n->err_code, &job->first, err)
+                              : rc;
     default:
         return payment(tx, job, pool, err);
     }
@@ -190,14 +185,12 @@ static wxpay_rc_e look(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
     wxpay_rc_e rc = wxpay_row_attempt_get(tx, n->mch_id, n->gateway_no, pool, &a, err);
 
     seen->duplicate = 0;
-    if (rc != WXPAY_OK || a->state != WXPAY_ATTEMPT_PAID || !a->transaction_id ||
-        strcmp(a->transaction_id, n->transaction_id) ||
+    if (rc != WXPAY_OK || a->state != WXPAY_ATTEMPT_PAID ||
         (a->sign_type == WXPAY_SIGN_HMAC_SHA256 && n->sign_type == WXPAY_SIGN_MD5)) {
         return rc == WXPAY_ENOTFOUND ? WXPAY_OK : rc;
     }
     rc = wxpay_row_order_get(tx, a->mch_id, a->out_trade_no, pool, &order, err);
-    seen->duplicate =
-        rc == WXPAY_OK && order->total_fee == n->total_fee && !strcmp(order->fee_type, n->fee_type);
+    seen->duplicate = rc == WXPAY_OK && same_payment(order, a, n);
     return rc;
 }
 
@@ -233,17 +226,33 @@ static void take_repeats(wxpay_flow_t *flow, notice_job_t *job)
     pthread_mutex_unlock(&flow->lock);
 }
 
-static int answer_success(const wxpay_account_t *account, wxpay_verdict_e verdict)
+static int answer_success(const notice_job_t *job)
 {
-    switch (verdict) {
+    switch (job->verdict) {
     case WXPAY_VERDICT_ORPHAN:
-        return account->deliver_orphans;
+        return job->orphan.success;
     case WXPAY_VERDICT_QUARANTINE:
+    case WXPAY_VERDICT_UNCONFIRMED:
     case WXPAY_VERDICT_REFUSED:
         return 0;
     default:
         return 1;
     }
+}
+
+static void tell_orphan(const wxpay_flow_t *flow, const notice_job_t *job)
+{
+    const wxpay_notice_t *n = &job->notice;
+
+    wxpay_log(flow->log, WXPAY_LOG_ERR,
+              "WXP0503: number %s: an authentic payment of %" APR_INT64_T_FMT
+              " fen, transaction %s, for %s: recorded and answered FAIL; %s",
+              n->gateway_no, n->total_fee, n->transaction_id,
+              job->orphan.foreign[0] ? "an order of another sub-merchant"
+                                     : "an order that was not made here",
+              job->orphan.foreign[0]
+                  ? "compare WxPaySubMchId and WxPaySubAppId with the merchant platform"
+                  : "if orders are made elsewhere, write \"WxPayOrphans Deliver\"");
 }
 
 static void tell(const wxpay_flow_t *flow, const notice_job_t *job)
@@ -255,13 +264,29 @@ static void tell(const wxpay_flow_t *flow, const notice_job_t *job)
                   "number %s: paid, %" APR_INT64_T_FMT " fen, transaction %s", n->gateway_no,
                   n->total_fee, n->transaction_id);
     }
-    else if (job->verdict == WXPAY_VERDICT_ORPHAN && job->first && !job->account->deliver_orphans) {
-        wxpay_log(flow->log, WXPAY_LOG_ERR,
-                  "number %s: an authentic payment of %" APR_INT64_T_FMT
-                  " fen, transaction %s, for an "
-                  "order that was not made here: recorded and answered FAIL; if orders are made "
-                  "elsewhere, write \"WxPayOrphans Deliver\"",
-                  n->gateway_no, n->total_fee, n->transaction_id);
+    else if (job->verdict == WXPAY_VERDICT_UNCONFIRMED) {
+        wxpay_log(flow->log, WXPAY_LOG_INFO,
+                  "number %s: transaction %s over %" APR_INT64_T_FMT
+                  " fen is not believed before the gateway confirms it (%s)",
+                  n->gateway_no, n->transaction_id, n->total_fee,
+                  n->previous_key ? "signed with WxPayKeyPrevious" : "WxPayConfirmByQuery");
+    }
+    else if (job->verdict == WXPAY_VERDICT_ORPHAN && job->orphan.first && !job->orphan.success) {
+        tell_orphan(flow, job);
+    }
+}
+
+/* The calls that follow from what was committed: off the answer's way. */
+static void go_on(wxpay_flow_t *flow, const wxpay_account_t *account, const notice_job_t *job)
+{
+    if (job->go_on) {
+        wxpay_run_t *run = wxpay_run_create(flow, account, WXPAY_INTENT_NONE, job->go_on);
+
+        wxpay_run_start(run);
+        wxpay_run_release(run);
+    }
+    if (job->orphan.ask) {
+        wxpay_flow_orphan_ask(flow, account, &job->notice);
     }
 }
 
@@ -277,6 +302,10 @@ wxpay_rc_e wxpay_flow_notice(wxpay_flow_t *flow, const wxpay_account_t *account,
 
     *verdict = WXPAY_VERDICT_REFUSED;
     *success = 0;
+    if (notice->previous_key && flow->now() >= account->previous_until) {
+        return wxpay_error_set(err, WXPAY_ESIGN, "match notification",
+                               "signed with the key of WxPayKeyPrevious, whose time is over");
+    }
     if (notice->kind == WXPAY_NOTICE_PAYMENT &&
         wxpay_store_read(flow->store, look, &seen, pool, err) == WXPAY_OK && seen.duplicate) {
         count_repeat(flow, notice);
@@ -295,14 +324,9 @@ wxpay_rc_e wxpay_flow_notice(wxpay_flow_t *flow, const wxpay_account_t *account,
     rc = wxpay_store_commit(flow->store, job, work, baton, wait, err);
     if (rc == WXPAY_OK) {
         *verdict = baton->verdict;
-        *success = answer_success(account, baton->verdict);
+        *success = answer_success(baton);
         tell(flow, baton);
-        if (baton->go_on) {
-            wxpay_run_t *run = wxpay_run_create(flow, account, WXPAY_INTENT_NONE, baton->go_on);
-
-            wxpay_run_start(run); /* off the answer's way */
-            wxpay_run_release(run);
-        }
+        go_on(flow, account, baton);
     }
     wxpay_job_release(job);
     return rc;

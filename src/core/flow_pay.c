@@ -6,15 +6,6 @@
 #include "order_json.h"
 #include "token.h"
 
-static const char *const verdict_names[] = {"paid",     "duplicate",  "notpaid",
-                                            "overpaid", "orphan",     "quarantine",
-                                            "refund",   "reconciled", "refused"};
-
-const char *wxpay_verdict_name(wxpay_verdict_e verdict)
-{
-    return verdict_names[verdict];
-}
-
 wxpay_rc_e wxpay_flow_snapshot(wxpay_tx_t *tx, const char *mch_id, const char *out_trade_no,
                                apr_pool_t *pool, wxpay_snapshot_t **snap, wxpay_error_t *err)
 {
@@ -66,29 +57,17 @@ static wxpay_rc_e write_event(wxpay_tx_t *tx, const wxpay_account_t *account,
     return wxpay_row_event_insert(tx, &event, err);
 }
 
-static wxpay_rc_e write_journal(wxpay_tx_t *tx, const wxpay_snapshot_t *snap,
-                                const wxpay_notice_t *notice, wxpay_verdict_e verdict,
-                                const char *reason, apr_time_t now, int *first, wxpay_error_t *err)
-{
-    wxpay_journal_t entry = {NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0};
-
-    entry.mch_id = snap->order->mch_id;
-    entry.ref = notice->transaction_id;
-    entry.verdict = wxpay_verdict_name(verdict);
-    entry.reason = reason;
-    entry.out_trade_no = snap->order->out_trade_no;
-    entry.gateway_no = notice->gateway_no;
-    entry.site = snap->order->site;
-    entry.at = now;
-    entry.body = notice->raw;
-    entry.body_len = notice->raw_len;
-    return wxpay_row_notice_record(tx, &entry, first, err);
-}
-
 /* What does not match, or NULL. */
-static const char *mismatch(const wxpay_order_t *order, const wxpay_attempt_t *a,
-                            const wxpay_notice_t *notice, wxpay_verdict_e source)
+static const char *mismatch(const wxpay_account_t *account, const wxpay_order_t *order,
+                            const wxpay_attempt_t *a, const wxpay_notice_t *notice,
+                            wxpay_verdict_e source)
 {
+    if (wxpay_flow_differs(notice->sub_mch_id, order->sub_mch_id)) {
+        return "sub_mch_id";
+    }
+    if (notice->sub_appid && wxpay_flow_differs(notice->sub_appid, account->sub_appid)) {
+        return "sub_appid"; /* absent it says nothing: the gateway may leave it out */
+    }
     if (notice->total_fee != order->total_fee) {
         return "total_fee";
     }
@@ -145,8 +124,8 @@ static wxpay_rc_e quarantine(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_acc
     wxpay_order_t *order = snap->order;
     apr_time_t now = flow->now();
     int first = 0;
-    wxpay_rc_e rc =
-        write_journal(tx, snap, notice, WXPAY_VERDICT_QUARANTINE, reason, now, &first, err);
+    wxpay_rc_e rc = wxpay_flow_journal(flow, tx, account, order, notice, WXPAY_VERDICT_QUARANTINE,
+                                       NULL, reason, &first, err);
 
     if (rc != WXPAY_OK || (!first && order->quarantined)) {
         return rc;
@@ -161,7 +140,7 @@ static wxpay_rc_e quarantine(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_acc
     }
     if (rc == WXPAY_OK) {
         wxpay_log(flow->log, WXPAY_LOG_ERR,
-                  "order %s: an authentic payment of %" APR_INT64_T_FMT
+                  "WXP0504: order %s: an authentic payment of %" APR_INT64_T_FMT
                   " fen (%s) differs in %s from the "
                   "order of %" APR_INT64_T_FMT
                   " fen: set aside, the buyer is told that the shop is "
@@ -181,7 +160,8 @@ static wxpay_rc_e overpaid(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_accou
     wxpay_attempt_state_e was = a->state;
     apr_time_t now = flow->now();
     int first = 0;
-    wxpay_rc_e rc = write_journal(tx, snap, notice, WXPAY_VERDICT_OVERPAID, "", now, &first, err);
+    wxpay_rc_e rc = wxpay_flow_journal(flow, tx, account, order, notice, WXPAY_VERDICT_OVERPAID,
+                                       NULL, "", &first, err);
 
     if (rc != WXPAY_OK || !first) {
         return rc;
@@ -201,11 +181,12 @@ static wxpay_rc_e overpaid(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_accou
         rc = write_event(tx, account, snap, "order.overpaid", now, pool, err);
     }
     if (rc == WXPAY_OK) {
-        wxpay_log(
-            flow->log, WXPAY_LOG_WARN,
-            "order %s: paid twice: transaction %s over %" APR_INT64_T_FMT " fen came after %s; "
-            "refund one of them",
-            order->out_trade_no, notice->transaction_id, notice->total_fee, order->transaction_id);
+        wxpay_log(flow->log, WXPAY_LOG_WARN,
+                  "WXP0505: order %s: paid twice: transaction %s over %" APR_INT64_T_FMT
+                  " fen came after %s; "
+                  "refund one of them",
+                  order->out_trade_no, notice->transaction_id, notice->total_fee,
+                  order->transaction_id);
     }
     return rc;
 }
@@ -241,7 +222,7 @@ static wxpay_rc_e first_payment(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_
         rc = wxpay_row_order_update(tx, order, order_was, err);
     }
     if (rc == WXPAY_OK) {
-        rc = write_journal(tx, snap, notice, source, "", now, &first, err);
+        rc = wxpay_flow_journal(flow, tx, account, order, notice, source, NULL, "", &first, err);
     }
     if (rc == WXPAY_OK) {
         rc = write_event(tx, account, snap, "order.paid", now, pool, err);
@@ -258,7 +239,7 @@ wxpay_rc_e wxpay_flow_pay(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_accoun
     const char *reason;
     wxpay_rc_e rc;
 
-    reason = mismatch(order, a, notice, source);
+    reason = mismatch(account, order, a, notice, source);
     if (reason) {
         *verdict = WXPAY_VERDICT_QUARANTINE;
         return quarantine(flow, tx, account, snap, a, notice, reason, pool, err);

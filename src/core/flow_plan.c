@@ -3,6 +3,8 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#define QUERY_TRIES 6 /* of a query whose answer nobody can use */
+
 static int same_text(const char *a, const char *b)
 {
     return !strcmp(a ? a : "", b ? b : "");
@@ -142,6 +144,26 @@ static apr_time_t back_off(const wxpay_attempt_t *a, apr_time_t now)
     int shift = a->tries > 5 ? 5 : a->tries > 0 ? a->tries - 1 : 0;
 
     return now + apr_time_from_sec(1 << shift);
+}
+
+int wxpay_plan_confirm(wxpay_attempt_t *a, int first, apr_time_t now)
+{
+    if (!a->sent_at || a->state == WXPAY_ATTEMPT_PAID) {
+        return 0; /* there is nothing that the gateway could confirm */
+    }
+    if (a->todo == WXPAY_TODO_QUERY) {
+        /* Under way, due, or put off. A query that left before this payment was reported may have
+         * been answered before it was made: then it is asked once more. */
+        if (!first || (a->next_at <= now && !wxpay_plan_leased(a, now))) {
+            return 0;
+        }
+    }
+    else if (!first && now < back_off(a, a->next_at)) {
+        return 0;
+    }
+    a->todo = WXPAY_TODO_QUERY;
+    a->next_at = now;
+    return 1;
 }
 
 void wxpay_plan_ask_later(wxpay_attempt_t *a, apr_time_t now)
@@ -285,7 +307,8 @@ static int applied_query(const wxpay_order_t *order, wxpay_attempt_t *a,
         applied_not_exist(order, a, account, now);
     }
     else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_CLOSING ||
-             (a->state == WXPAY_ATTEMPT_FAILED && wxpay_plan_number_taken(a->err_code))) {
+             (a->state == WXPAY_ATTEMPT_FAILED && wxpay_plan_number_taken(a->err_code)) ||
+             a->tries < QUERY_TRIES) {
         next(a, WXPAY_TODO_QUERY, back_off(a, now));
     }
     else {

@@ -1,11 +1,12 @@
 #include "flow_int.h"
 
 #include <apr_strings.h>
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 #include "order_json.h"
 #include "token.h"
+
+#define LOOK_UP apr_time_from_msec(100)
 
 static void go_on(wxpay_run_t *run);
 
@@ -57,28 +58,31 @@ static void finish(wxpay_run_t *run)
     wxpay_run_release(run);
 }
 
-static struct timespec deadline(apr_interval_time_t wait)
+/* Sleep until the run gets on, a little at most: a stop has no lock to wake us with. 0: no more. */
+static int sleep_a_little(wxpay_run_t *run, apr_time_t until)
 {
-    apr_time_t until = apr_time_now() + wait;
+    apr_time_t now = apr_time_now();
+    apr_time_t end = now + LOOK_UP < until ? now + LOOK_UP : until;
     struct timespec ts;
 
-    ts.tv_sec = (time_t)apr_time_sec(until);
-    ts.tv_nsec = (long)apr_time_usec(until) * 1000;
-    return ts;
+    if (now >= until || atomic_load(&run->flow->stopping)) {
+        return 0;
+    }
+    ts.tv_sec = (time_t)apr_time_sec(end);
+    ts.tv_nsec = (long)apr_time_usec(end) * 1000;
+    pthread_cond_timedwait(&run->cond, &run->lock, &ts);
+    return 1;
 }
 
 wxpay_stage_e wxpay_run_wait(wxpay_run_t *run, apr_interval_time_t stored, apr_interval_time_t wait)
 {
-    struct timespec stored_until = deadline(stored);
-    struct timespec until = deadline(wait);
+    apr_time_t begun = apr_time_now();
     wxpay_stage_e stage;
 
     pthread_mutex_lock(&run->lock);
-    while (run->stage < WXPAY_STAGE_STORED &&
-           pthread_cond_timedwait(&run->cond, &run->lock, &stored_until) != ETIMEDOUT) {
+    while (run->stage < WXPAY_STAGE_STORED && sleep_a_little(run, begun + stored)) {
     }
-    while (run->stage == WXPAY_STAGE_STORED &&
-           pthread_cond_timedwait(&run->cond, &run->lock, &until) != ETIMEDOUT) {
+    while (run->stage == WXPAY_STAGE_STORED && sleep_a_little(run, begun + wait)) {
     }
     stage = run->stage;
     pthread_mutex_unlock(&run->lock);
@@ -111,11 +115,11 @@ static wxpay_rc_e apply_paid(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *
 
     rc = wxpay_notice_from_query(run->result->fields, run->account, run->pool, &notice, err);
     if (rc != WXPAY_OK) {
-        wxpay_log(
-            run->flow->log, WXPAY_LOG_ERR,
-            "number %s: the gateway says it is paid, but its answer cannot be read (%s): asked "
-            "again later; look at it in the merchant platform",
-            a->gateway_no, err->detail);
+        wxpay_log(run->flow->log, WXPAY_LOG_ERR,
+                  "WXP0506: number %s: the gateway says it is paid, but its answer cannot be read "
+                  "(%s): asked "
+                  "again later; look at it in the merchant platform",
+                  a->gateway_no, err->detail);
         wxpay_error_clear(err);
         wxpay_plan_ask_later(a, run->flow->now());
         return wxpay_row_attempt_update(tx, a, was, err);
@@ -135,6 +139,7 @@ static wxpay_rc_e apply(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_
 {
     wxpay_attempt_state_e was;
     wxpay_attempt_t *a;
+    int asked;
     wxpay_rc_e rc = wxpay_flow_snapshot(tx, run->account->mch_id, run->out_trade_no, run->pool,
                                         &run->snap, err);
 
@@ -146,9 +151,16 @@ static wxpay_rc_e apply(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_
         return WXPAY_OK;
     }
     was = a->state;
+    /* Somebody reported a payment after our call had left: its answer may be older than that. */
+    asked = a->todo == WXPAY_TODO_QUERY &&
+            (run->doing_todo != WXPAY_TODO_QUERY || a->next_at != run->doing_next_at);
     if (wxpay_plan_apply(run->snap->order, a, run->doing_todo, run->result, run->account, run->pool,
                          now)) {
         return apply_paid(run, tx, a, was, err);
+    }
+    if (asked) {
+        a->todo = WXPAY_TODO_QUERY;
+        a->next_at = now;
     }
     return wxpay_row_attempt_update(tx, a, was, err);
 }
@@ -210,7 +222,7 @@ static void tell_failure(const wxpay_run_t *run)
 {
     if (run->err.code != WXPAY_EBUSY && run->err.code != WXPAY_ESTORE &&
         run->err.code != WXPAY_ECONFLICT && run->err.code != WXPAY_ENOTFOUND) {
-        wxpay_log(run->flow->log, WXPAY_LOG_ERR, "order %s: %s: %s", run->out_trade_no,
+        wxpay_log(run->flow->log, WXPAY_LOG_ERR, "WXP0507: order %s: %s: %s", run->out_trade_no,
                   run->err.step, run->err.detail);
     }
 }
@@ -281,6 +293,7 @@ static void go_on(wxpay_run_t *run)
     run->calls++;
     run->doing = run->next->gateway_no;
     run->doing_todo = run->next->todo;
+    run->doing_next_at = run->next->next_at;
     if (run->doing_todo == WXPAY_TODO_SEND) {
         rc = wxpay_params_parse(run->pool, run->next->params, &params, &err);
     }

@@ -72,14 +72,12 @@ static int holds_real(const json_t *json)
     if (json_is_real(json)) {
         return 1;
     }
-    json_array_foreach(json, i, member)
-    {
+    json_array_foreach (json, i, member) {
         if (holds_real(member)) {
             return 1;
         }
     }
-    json_object_foreach((json_t *)json, name, member)
-    {
+    json_object_foreach ((json_t *)json, name, member) {
         if (holds_real(member)) {
             return 1;
         }
@@ -152,8 +150,7 @@ wxpay_rc_e wxpay_json_to_fields(apr_pool_t *pool, const char *text, apr_size_t l
     if (!json_is_object(json)) {
         return wxpay_error_set(err, WXPAY_EPARSE, STEP, "not a JSON object");
     }
-    json_object_foreach(json, name, value)
-    {
+    json_object_foreach (json, name, value) {
         rc = add_member(bag, name, value, nested, err);
         if (rc != WXPAY_OK) {
             return rc;

@@ -15,7 +15,7 @@ void wxpay_log(const wxpay_log_t *log, wxpay_log_level_e level, const char *fmt,
         return;
     }
     va_start(args, fmt);
-    vsnprintf(line, sizeof(line), fmt, args);
+    (void)vsnprintf(line, sizeof(line), fmt, args);
     va_end(args);
     wxpay_text_tidy(line);
     log->write(log->baton, level, line);

@@ -42,16 +42,18 @@ static wxpay_rc_e require_ours(const wxpay_fields_t *fields, const wxpay_account
 {
     wxpay_rc_e rc = require_same(fields, "appid", account->appid, err);
 
-    if (rc == WXPAY_OK) {
-        rc = require_same(fields, "mch_id", account->mch_id, err);
-    }
-    if (rc == WXPAY_OK) {
-        rc = require_same(fields, "sub_appid", account->sub_appid, err);
-    }
-    if (rc == WXPAY_OK) {
-        rc = require_same(fields, "sub_mch_id", account->sub_mch_id, err);
-    }
-    return rc;
+    return rc == WXPAY_OK ? require_same(fields, "mch_id", account->mch_id, err) : rc;
+}
+
+static wxpay_rc_e require_our_sub(const wxpay_fields_t *fields, const wxpay_account_t *account,
+                                  wxpay_error_t *err)
+{
+    wxpay_rc_e rc = require_same(fields, "sub_mch_id", account->sub_mch_id, err);
+
+    /* the gateway may leave it out of all it says */
+    return rc == WXPAY_OK && value_of(fields, "sub_appid")
+               ? require_same(fields, "sub_appid", account->sub_appid, err)
+               : rc;
 }
 
 /* An order, transaction or refund number: visible ASCII of at most max characters. */
@@ -139,6 +141,8 @@ static void read_optional(wxpay_notice_t *notice)
 {
     const wxpay_fields_t *fields = notice->fields;
 
+    notice->sub_mch_id = value_of(fields, "sub_mch_id");
+    notice->sub_appid = value_of(fields, "sub_appid");
     notice->fee_type = value_of(fields, "fee_type");
     if (!notice->fee_type) {
         notice->fee_type = "CNY";
@@ -176,17 +180,30 @@ static wxpay_rc_e read_outcome(const wxpay_fields_t *fields, const char *name, i
     return WXPAY_OK;
 }
 
+/* Which type it had to be stands with its order, which only the flow knows: WxPaySignType may have
+ * changed since the order was opened. */
+static wxpay_rc_e verify(wxpay_notice_t *notice, const wxpay_account_t *account, wxpay_error_t *err)
+{
+    const unsigned any = WXPAY_SIGN_MD5 | WXPAY_SIGN_HMAC_SHA256;
+    wxpay_rc_e rc = wxpay_sign_verify(notice->fields, account->key, any, &notice->sign_type, err);
+
+    if (rc == WXPAY_ESIGN && account->previous_key &&
+        wxpay_sign_verify(notice->fields, account->previous_key, any, &notice->sign_type, NULL) ==
+            WXPAY_OK) {
+        notice->previous_key = 1;
+        wxpay_error_clear(err);
+        rc = WXPAY_OK;
+    }
+    return rc;
+}
+
 static wxpay_rc_e read_payment(wxpay_notice_t *notice, const wxpay_account_t *account,
                                wxpay_error_t *err)
 {
     const wxpay_fields_t *fields = notice->fields;
     int success = 1;
-    wxpay_rc_e rc;
+    wxpay_rc_e rc = verify(notice, account, err);
 
-    /* Which type it had to be stands with its order, which only the flow knows: WxPaySignType may
-     * have changed since the order was opened. */
-    rc = wxpay_sign_verify(fields, account->key, WXPAY_SIGN_MD5 | WXPAY_SIGN_HMAC_SHA256,
-                           &notice->sign_type, err);
     if (rc == WXPAY_OK) {
         rc = read_outcome(fields, "return_code", &success, err);
     }
@@ -195,6 +212,9 @@ static wxpay_rc_e read_payment(wxpay_notice_t *notice, const wxpay_account_t *ac
     }
     if (rc == WXPAY_OK) {
         rc = require_ours(fields, account, err);
+    }
+    if (rc == WXPAY_OK && !success) {
+        rc = require_our_sub(fields, account, err);
     }
     if (rc == WXPAY_OK && success) {
         rc = require_numbers(notice, err);
@@ -260,22 +280,34 @@ static wxpay_rc_e read_refund_members(wxpay_notice_t *notice, wxpay_error_t *err
     return rc;
 }
 
+/* What one key makes of req_info. A wrong one shows itself by the padding or by the XML. */
+static wxpay_rc_e open_refund(const wxpay_secret_t *key, const char *req_info, wxpay_xml_t *xml,
+                              apr_pool_t *pool, wxpay_fields_t **inner, wxpay_error_t *err)
+{
+    apr_size_t len;
+    char *text;
+    wxpay_rc_e rc;
+
+    if (!key || wxpay_secret_len(key) == 0) {
+        return wxpay_error_set(err, WXPAY_ESIGN, STEP, "there is no key to decrypt with");
+    }
+    rc = decrypt(key, req_info, pool, &text, &len, err);
+    return rc == WXPAY_OK ? wxpay_xml_read(xml, pool, "root", text, len, inner, err) : rc;
+}
+
 static wxpay_rc_e read_refund(wxpay_notice_t *notice, const char *req_info, wxpay_xml_t *xml,
                               const wxpay_account_t *account, apr_pool_t *pool, wxpay_error_t *err)
 {
     const wxpay_fields_t *outer = notice->fields;
     wxpay_fields_t *inner;
     int success = 1;
-    apr_size_t len;
-    char *text;
-    wxpay_rc_e rc;
+    wxpay_rc_e rc = open_refund(account->key, req_info, xml, pool, &inner, err);
 
-    if (!account->key || wxpay_secret_len(account->key) == 0) {
-        return wxpay_error_set(err, WXPAY_ESIGN, STEP, "there is no key to decrypt with");
-    }
-    rc = decrypt(account->key, req_info, pool, &text, &len, err);
-    if (rc == WXPAY_OK) {
-        rc = wxpay_xml_read(xml, pool, "root", text, len, &inner, err);
+    if (rc != WXPAY_OK && account->previous_key &&
+        open_refund(account->previous_key, req_info, xml, pool, &inner, NULL) == WXPAY_OK) {
+        notice->previous_key = 1;
+        wxpay_error_clear(err);
+        rc = WXPAY_OK;
     }
     if (rc == WXPAY_OK) {
         rc = read_outcome(outer, "return_code", &success, err);
@@ -286,6 +318,9 @@ static wxpay_rc_e read_refund(wxpay_notice_t *notice, const char *req_info, wxpa
     }
     if (rc == WXPAY_OK) {
         rc = require_ours(outer, account, err);
+    }
+    if (rc == WXPAY_OK) {
+        rc = require_our_sub(outer, account, err);
     }
     if (rc == WXPAY_OK) {
         notice->kind = WXPAY_NOTICE_REFUND;
@@ -343,6 +378,9 @@ wxpay_rc_e wxpay_notice_from_query(const wxpay_fields_t *reply, const wxpay_acco
     read->fields = reply;
     read->mch_id = account->mch_id;
     rc = require_ours(reply, account, err);
+    if (rc == WXPAY_OK) {
+        rc = require_our_sub(reply, account, err);
+    }
     if (rc == WXPAY_OK) {
         rc = require_numbers(read, err);
     }

@@ -23,7 +23,11 @@ typedef enum wxpay_notice_e {
 typedef struct wxpay_notice_t {
     wxpay_notice_e kind;
     wxpay_sign_e sign_type; /* 0 for refunds */
+    int previous_key;       /* only account->previous_key verifies (or decrypts) it: whether that
+                               still counts, and that it alone proves nothing, is flow's to see to */
     const char *mch_id;
+    const char *sub_mch_id; /* as the message names them; NULL when absent or empty */
+    const char *sub_appid;
     const char *gateway_no; /* the wire's out_trade_no; may be NULL for NOTPAID */
     const char *transaction_id;
     apr_int64_t total_fee; /* fen */
@@ -43,14 +47,17 @@ typedef struct wxpay_notice_t {
     apr_size_t raw_len;
 } wxpay_notice_t;
 
-/* Read one body. Both signature types verify here; flow refuses MD5 where the order was opened with
- * HMAC-SHA256, and for unknown orders what wxpay_account_sign_allowed() leaves out. Order: size,
- * NUL, UTF-8, XML, then for `req_info` decryption, else signature, then return_code/result_code
- * present and spelt SUCCESS/FAIL, then appid, mch_id, sub_appid, sub_mch_id against the account
- * (absent = not configured), then required members and digits, then values that could be re-cut.
- * Strings live in pool; raw points at body (not copied). A refund's outer document is unsigned: of
- * it only return_code, appid, mch_id and sub_* are compared, and none of it is kept. Errors:
- * WXPAY_EPARSE, WXPAY_ESIGN, WXPAY_EMISMATCH (all of them mean: refused). */
+/* Read one body. Order: size, NUL, UTF-8, XML, then for `req_info` decryption, else signature, then
+ * return_code/result_code present and spelt SUCCESS/FAIL, then appid and mch_id against the
+ * account, then required members and digits, then values that could be re-cut. The key is the
+ * account's, and where that does not fit, its previous one. Left to flow, which knows the order:
+ * both signature types verify here, but MD5 is refused where the order was opened with HMAC-SHA256,
+ * and for unknown orders what wxpay_account_sign_allowed() leaves out; a payment's sub_mch_id and
+ * sub_appid are only taken over; the previous key's time. Messages without a payment must name the
+ * account's own sub-merchant (absent = not configured; a sub_appid may be left out). Strings live
+ * in pool; raw points at body (not copied). A refund's outer document is unsigned: of it only
+ * return_code, appid, mch_id and sub_* are compared, and none of it is kept. Errors: WXPAY_EPARSE,
+ * WXPAY_ESIGN, WXPAY_EMISMATCH (all of them mean: refused). */
 wxpay_rc_e wxpay_notice_read(wxpay_xml_t *xml, const wxpay_account_t *account, const char *body,
                              apr_size_t len, apr_pool_t *pool, wxpay_notice_t **notice,
                              wxpay_error_t *err);

@@ -91,12 +91,12 @@ static const unsigned attempt_table[] = {
 
 int wxpay_order_may_become(wxpay_order_state_e from, wxpay_order_state_e to)
 {
-    return (order_table[from] >> to) & 1u;
+    return (int)((order_table[from] >> to) & 1u);
 }
 
 int wxpay_attempt_may_become(wxpay_attempt_state_e from, wxpay_attempt_state_e to)
 {
-    return (attempt_table[from] >> to) & 1u;
+    return (int)((attempt_table[from] >> to) & 1u);
 }
 
 static int same_text(const char *a, const char *b)

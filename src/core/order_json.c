@@ -5,8 +5,8 @@
 
 #include "clock.h"
 
-#define CODE_TTL apr_time_from_sec(2 * 3600) /* how long the gateway honours a code or prepay_id   \
-                                              */
+/* how long the gateway honours a code or prepay_id */
+#define CODE_TTL apr_time_from_sec(2 * 3600)
 
 static void put_text(json_t *json, const char *name, const char *value)
 {

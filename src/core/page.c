@@ -25,13 +25,22 @@ static const struct {
     const char *name;
     int refresh;
 } pages[] = {
-    [WXPAY_PAGE_READY] = {"ready", 0},         [WXPAY_PAGE_PREPARING] = {"preparing", 2},
-    [WXPAY_PAGE_PAYABLE] = {"payable", 3},     [WXPAY_PAGE_BLOCKED] = {"blocked", 5},
-    [WXPAY_PAGE_PAID] = {"paid", 0},           [WXPAY_PAGE_EXPIRED] = {"expired", 0},
-    [WXPAY_PAGE_CLOSED] = {"closed", 0},       [WXPAY_PAGE_CHECKING] = {"checking", 15},
-    [WXPAY_PAGE_DOWN] = {"down", 0},           [WXPAY_PAGE_IN_WECHAT] = {"in_wechat", 5},
-    [WXPAY_PAGE_TAP] = {"tap", 0}, [WXPAY_PAGE_ELSEWHERE] = {"elsewhere", 5}, [WXPAY_PAGE_OTHER] = {"other", 0},
-    [WXPAY_PAGE_NOT_FOUND] = {"not_found", 0}, [WXPAY_PAGE_STORE_DOWN] = {"store_down", 10},
+    [WXPAY_PAGE_READY] = {"ready", 0},
+    [WXPAY_PAGE_PREPARING] = {"preparing", 2},
+    [WXPAY_PAGE_PAYABLE] = {"payable", 3},
+    [WXPAY_PAGE_BLOCKED] = {"blocked", 5},
+    [WXPAY_PAGE_PAID] = {"paid", 0},
+    [WXPAY_PAGE_EXPIRED] = {"expired", 0},
+    [WXPAY_PAGE_CLOSED] = {"closed", 0},
+    [WXPAY_PAGE_CHECKING] = {"checking", 15},
+    [WXPAY_PAGE_DOWN] = {"down", 0},
+    [WXPAY_PAGE_IN_WECHAT] = {"in_wechat", 5},
+    [WXPAY_PAGE_TAP] = {"tap", 0},
+    [WXPAY_PAGE_ELSEWHERE] = {"elsewhere", 5},
+    [WXPAY_PAGE_LINK_REFUSED] = {"link_refused", 0},
+    [WXPAY_PAGE_CONFLICT] = {"conflict", 0},
+    [WXPAY_PAGE_NOT_FOUND] = {"not_found", 0},
+    [WXPAY_PAGE_STORE_DOWN] = {"store_down", 10},
 };
 
 /* The script's words, as data attributes of <body>. */
@@ -39,11 +48,28 @@ static const struct {
     const char *name;
     wxpay_page_text_e text;
 } script_words[] = {
-    {"hours", WXPAY_TEXT_HOURS},   {"minutes", WXPAY_TEXT_MINUTES}, {"copy", WXPAY_TEXT_COPY},
-    {"copied", WXPAY_TEXT_COPIED}, {"link", WXPAY_TEXT_COPY_LINK},  {"auto", WXPAY_TEXT_AUTO},
-    {"stay", WXPAY_TEXT_STAY},     {"left5", WXPAY_TEXT_LEFT_5},    {"left1", WXPAY_TEXT_LEFT_1},
-    {"left0", WXPAY_TEXT_LEFT_0}, {"calling", WXPAY_TEXT_CALLING}, {"deaf", WXPAY_TEXT_DEAF},
-    {"confirming", WXPAY_TEXT_CONFIRMING}, {"slow", WXPAY_TEXT_SLOW}, {"cancelled", WXPAY_TEXT_CANCELLED}, {"failed", WXPAY_TEXT_FAILED}, {"failed_stale", WXPAY_TEXT_FAILED_STALE}, {"failed_other", WXPAY_TEXT_FAILED_OTHER}, {"failed_url", WXPAY_TEXT_FAILED_URL}, {"failed_old", WXPAY_TEXT_FAILED_OLD}, {"mini", WXPAY_TEXT_MINI}, {"again", WXPAY_TEXT_PAY_AGAIN},
+    {"hours", WXPAY_TEXT_HOURS},
+    {"minutes", WXPAY_TEXT_MINUTES},
+    {"copy", WXPAY_TEXT_COPY},
+    {"copied", WXPAY_TEXT_COPIED},
+    {"link", WXPAY_TEXT_COPY_LINK},
+    {"auto", WXPAY_TEXT_AUTO},
+    {"stay", WXPAY_TEXT_STAY},
+    {"left5", WXPAY_TEXT_LEFT_5},
+    {"left1", WXPAY_TEXT_LEFT_1},
+    {"left0", WXPAY_TEXT_LEFT_0},
+    {"calling", WXPAY_TEXT_CALLING},
+    {"deaf", WXPAY_TEXT_DEAF},
+    {"confirming", WXPAY_TEXT_CONFIRMING},
+    {"slow", WXPAY_TEXT_SLOW},
+    {"cancelled", WXPAY_TEXT_CANCELLED},
+    {"failed", WXPAY_TEXT_FAILED},
+    {"failed-stale", WXPAY_TEXT_FAILED_STALE},
+    {"failed-other", WXPAY_TEXT_FAILED_OTHER},
+    {"failed-url", WXPAY_TEXT_FAILED_URL},
+    {"failed-old", WXPAY_TEXT_FAILED_OLD},
+    {"mini", WXPAY_TEXT_MINI},
+    {"again", WXPAY_TEXT_PAY_AGAIN},
 };
 
 const char *wxpay_page_name(wxpay_page_e page)

@@ -1,9 +1,9 @@
 /* page.h - the buyer's page: one self-contained HTML document for every state.
  *
  * Inline CSS and script under one CSP nonce, no outside asset, works without JavaScript (a form
- * button and a meta refresh in <noscript>), zh-CN, zh-TW and en. Every value is escaped for its place;
- * there is no raw mode but for our own SVG.
- * Source: design 3.2; page checklist in pains-and-expectations, section 4.
+ * button and a meta refresh in <noscript>), zh-CN, zh-TW and en. Every value is escaped for its
+ * place; there is no raw mode but for our own SVG. Source: design 3.2; page checklist in
+ * pains-and-expectations, section 4.
  */
 #ifndef WXPAY_PAGE_H
 #define WXPAY_PAGE_H
@@ -25,7 +25,8 @@ typedef enum wxpay_page_e {
     WXPAY_PAGE_IN_WECHAT, /* an order that can be paid inside WeChat only, opened elsewhere */
     WXPAY_PAGE_TAP,       /* inside WeChat: the summary and a button that calls up WeChat's own */
     WXPAY_PAGE_ELSEWHERE, /* inside WeChat, where its code cannot be scanned: use a computer */
-    WXPAY_PAGE_OTHER,     /* inside WeChat, for the openid of somebody else */
+    WXPAY_PAGE_LINK_REFUSED, /* a signed link that is not genuine, over, or says nonsense */
+    WXPAY_PAGE_CONFLICT,     /* a signed link for a number that has other facts already */
     WXPAY_PAGE_NOT_FOUND,
     WXPAY_PAGE_STORE_DOWN /* we cannot read our own records just now */
 } wxpay_page_e;
@@ -40,6 +41,7 @@ typedef struct wxpay_page_view_t {
     const char *self;           /* path of this page, e.g. /wxpay/pay/<id>; NULL for NOT_FOUND */
     const char *merchant;       /* name or NULL */
     const char *support;        /* phone, mail or URL, or NULL */
+    const char *support_href;   /* tel:, mailto: or https: URL of it, or NULL */
     const char *out_trade_no;   /* NULL for NOT_FOUND */
     const char *title;          /* the order's body */
     apr_int64_t total_fee;      /* fen */
@@ -60,8 +62,8 @@ typedef struct wxpay_page_view_t {
  * the page's data-page, so that its script sees when they differ. */
 const char *wxpay_page_name(wxpay_page_e page);
 
-/* "zh-CN,en;q=0.8" -> language; zh-CN where it says nothing we know. zh-TW, zh-HK, zh-MO and zh-Hant
- * are zh-TW. Takes a language by itself, too. */
+/* "zh-CN,en;q=0.8" -> language; zh-CN where it says nothing we know. zh-TW, zh-HK, zh-MO and
+ * zh-Hant are zh-TW. Takes a language by itself, too. */
 wxpay_lang_e wxpay_page_lang(const char *accept_language);
 
 /* HTML in pool; its <main> bears id, data-page (wxpay_page_name) and data-rev, by which the script

@@ -8,9 +8,12 @@ document.addEventListener('DOMContentLoaded', () => {
   const lost = byId('lost');
   // ms between two looks; a page that is not here is final
   const pauses = {ready: 1000, preparing: 1000, payable: 1000, blocked: 5000, expired: 15000,
-    closed: 15000, checking: 10000, down: 5000, in_wechat: 3000, store_down: 5000};
+    closed: 15000, checking: 10000, down: 5000, in_wechat: 3000, store_down: 5000, tap: 3000,
+    elsewhere: 5000};
   let main, self, skew, seen, timer, left;
   let busy = false, tapped = false, fails = 0, opens = 0, openAt = 0;
+  // inside WeChat: the buyer's tap is to be followed up; the name of what we say; WeChat's words
+  let wanted = false, deal = '', own = '';
 
   const say = (text) => { live.textContent = text; };
   const part = (selector) => main.querySelector(selector);
@@ -41,6 +44,7 @@ document.addEventListener('DOMContentLoaded', () => {
       if (turned) {
         say(head.textContent);
       }
+      return callUp();
     });
   }
 
@@ -56,14 +60,95 @@ document.addEventListener('DOMContentLoaded', () => {
     });
   }
 
+  function post(path, form) {
+    return ask(path, 'application/json', {
+      method: 'POST',
+      body: new URLSearchParams([['csrf', form.elements.csrf.value]]),
+    });
+  }
+
   // What the form's button does, without leaving the page.
   function open(form) {
     opens += 1;
     openAt = Date.now() + Math.min(120000, 5000 * Math.pow(2, opens));
-    return ask(self, 'application/json', {
-      method: 'POST',
-      body: new URLSearchParams([['csrf', form.elements.csrf.value]]),
-    }).then(load);
+    return post(self, form).then(load);
+  }
+
+  const handed = () => deal === 'confirming' || deal === 'slow';
+
+  function paint() {
+    const note = byId('note');
+    if (!note) {
+      return;
+    }
+    const button = part('form button');
+    const waits = deal === 'calling' || handed();
+    note.hidden = !deal;
+    note.textContent = words[deal] || '';
+    note.className = waits ? 'busy' : 'loud';
+    byId('told').hidden = !own;
+    byId('told').textContent = own;
+    byId('calm').hidden = Boolean(deal);
+    part('h1').hidden = handed();
+    part('.clock').hidden = handed();
+    part('form').hidden = handed() || deal === 'mini';
+    part('[data-clip-link]').hidden = deal !== 'mini';
+    button.disabled = waits || deal === 'deaf';
+    if (deal && !waits) {
+      button.textContent = words.again;
+    }
+    if (handed()) {
+      document.title = words.confirming;
+    }
+  }
+
+  function become(name, text) {
+    deal = name;
+    own = text || '';
+    paint();
+    say(words[name] || '');
+  }
+
+  function pay(form) {
+    if (inMiniProgram()) {
+      become('mini');
+      return Promise.resolve();
+    }
+    wanted = true;
+    become('calling');
+    return open(form).catch((error) => {
+      wanted = false;
+      become('');
+      throw error;
+    });
+  }
+
+  // The buyer has tapped and the order is open at the gateway now.
+  function callUp() {
+    if (!wanted || main.dataset.page !== 'tap') {
+      return null;
+    }
+    wanted = false;
+    return post(self + '/jsapi', part('form')).then((reply) => {
+      return reply.ok ? reply.json() : null;
+    }).then((params) => {
+      if (!params) {
+        become('');
+        return load();
+      }
+      askWeChat(params, () => become('deaf')).then((reply) => {
+        const answer = readAnswer(reply);
+        become(answer.name, answer.own);
+        if (handed()) {
+          setTimeout(() => { if (handed()) { become('slow'); } }, 20000);
+          step();
+        }
+      });
+      return null;
+    }).catch((error) => {
+      become('');
+      throw error;
+    });
   }
 
   // Previews, prefetching and tabs that nobody looks at open nothing.
@@ -81,7 +166,8 @@ document.addEventListener('DOMContentLoaded', () => {
     if (busy || !pauses[main.dataset.page]) {
       return;
     }
-    const work = form && (tapped || isDue()) ? open(form) : look();
+    const press = main.dataset.page === 'tap' ? pay : open;
+    const work = form && (tapped || isDue()) ? press(form) : look();
     busy = true;
     tapped = false;
     Promise.race([work, new Promise((_, fail) => setTimeout(fail, 15000))]).then(() => {
@@ -95,13 +181,15 @@ document.addEventListener('DOMContentLoaded', () => {
       main.classList.toggle('stuck', opens > 1 || fails > 0);
       if (button) {
         button.disabled = tapped;
+        paint();
       }
       plan();
     });
   }
 
   function plan() {
-    const pause = fails ? Math.min(30000, 1000 * Math.pow(2, fails)) : pauses[main.dataset.page];
+    const calm = handed() ? 1000 : pauses[main.dataset.page];
+    const pause = fails ? Math.min(30000, 1000 * Math.pow(2, fails)) : calm;
     const stretch = (document.hidden ? 8 : 1) * (0.9 + Math.random() / 5);
     if (pause) {
       timer = setTimeout(step, tapped ? 0 : pause * stretch);
@@ -137,7 +225,7 @@ document.addEventListener('DOMContentLoaded', () => {
     if (before === null || before === left) {
       return;
     }
-    if (main.dataset.page === 'payable') {
+    if (main.dataset.page === 'payable' || main.dataset.page === 'tap') {
       [[300, words.left5], [60, words.left1], [0, words.left0]].forEach((mark) => {
         if (before > mark[0] && left <= mark[0]) {
           say(mark[1]);
@@ -240,9 +328,13 @@ document.addEventListener('DOMContentLoaded', () => {
         step();
       });
     }
-    if (main.dataset.page === 'payable' || main.dataset.page === 'paid') {
+    if (['payable', 'tap', 'paid'].includes(main.dataset.page)) {
       opens = 0;
     }
+    if (main.dataset.page === 'tap' && inMiniProgram()) {
+      deal = 'mini';
+    }
+    paint();
     if (main.dataset.page === 'down') {
       openAt = Math.max(openAt, Date.now() + 5000);
     }
@@ -261,6 +353,11 @@ document.addEventListener('DOMContentLoaded', () => {
   adopt(document.querySelector('main'));
   setInterval(tick, 1000);
   document.addEventListener('visibilitychange', wake);
+  document.addEventListener('WeixinJSBridgeReady', () => {
+    if (!wanted && !deal && inMiniProgram()) {
+      become('mini');
+    }
+  });
   document.addEventListener('prerenderingchange', wake);
   window.addEventListener('online', wake);
   window.addEventListener('pageshow', (event) => { if (event.persisted) { wake(); } });

@@ -22,6 +22,9 @@ static const struct {
     [WXPAY_PAGE_CHECKING] = {"warn", "M7 4h10M7 20h10M8 4c0 5 8 11 8 16M16 4c0 5-8 11-8 16"},
     [WXPAY_PAGE_DOWN] = {"warn", "M12 6v7.5M12 17.4v.2"},
     [WXPAY_PAGE_IN_WECHAT] = {"ok", "M4 6h16v10h-9l-4 4v-4H4z"},
+    [WXPAY_PAGE_ELSEWHERE] = {"ok", "M3 5h18v11H3zM9 20h6"},
+    [WXPAY_PAGE_LINK_REFUSED] = {"warn", "M12 6v7.5M12 17.4v.2"},
+    [WXPAY_PAGE_CONFLICT] = {"warn", "M12 6v7.5M12 17.4v.2"},
     [WXPAY_PAGE_NOT_FOUND] = {"wait", "M9 9.5a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1.2-1.5 2.4M12 17.9v.2"},
     [WXPAY_PAGE_STORE_DOWN] = {"warn", "M12 6v7.5M12 17.4v.2"},
 };
@@ -43,10 +46,10 @@ static void add_millis(wxpay_buf_t *out, const char *name, apr_time_t t)
     wxpay_buf_printf(out, " %s=\"%" APR_INT64_T_FMT "\"", name, (apr_int64_t)apr_time_as_msec(t));
 }
 
-static void add_paragraph(wxpay_buf_t *out, const char *text)
+static void add_paragraph(wxpay_buf_t *out, const char *attributes, const char *text)
 {
     if (text) {
-        wxpay_buf_puts(out, "<p>");
+        wxpay_buf_printf(out, "<p%s>", attributes);
         wxpay_html_escape(out, text);
         wxpay_buf_puts(out, "</p>\n");
     }
@@ -89,7 +92,7 @@ static void add_icon(wxpay_buf_t *out, wxpay_page_e page)
     if (page == WXPAY_PAGE_READY || page == WXPAY_PAGE_PREPARING) {
         wxpay_buf_puts(out, "<div class=\"spin\"></div>\n");
     }
-    else if (page != WXPAY_PAGE_PAYABLE) {
+    else if (page != WXPAY_PAGE_PAYABLE && page != WXPAY_PAGE_TAP) {
         wxpay_buf_printf(out,
                          "<svg class=\"icon %s\" viewBox=\"0 0 24 24\" aria-hidden=\"true\">"
                          "<path d=\"%s\"/></svg>\n",
@@ -141,7 +144,7 @@ static void add_countdown(wxpay_buf_t *out, const wxpay_page_view_t *view, apr_t
 
 static void add_clock(wxpay_buf_t *out, const wxpay_page_view_t *view)
 {
-    if (view->page == WXPAY_PAGE_PAYABLE && view->expires_at) {
+    if ((view->page == WXPAY_PAGE_PAYABLE || view->page == WXPAY_PAGE_TAP) && view->expires_at) {
         apr_time_t quarter =
             view->created_at ? (view->expires_at - view->created_at) / 4 : LOUD_WITHOUT_START;
 
@@ -167,6 +170,9 @@ static void add_form(wxpay_buf_t *out, const wxpay_page_view_t *view)
     case WXPAY_PAGE_DOWN:
         label = WXPAY_TEXT_TRY_AGAIN;
         break;
+    case WXPAY_PAGE_TAP:
+        label = WXPAY_TEXT_PAY;
+        break;
     default:
         return;
     }
@@ -184,6 +190,26 @@ static void add_form(wxpay_buf_t *out, const wxpay_page_view_t *view)
     wxpay_buf_puts(out, "/><button class=\"main\" id=\"open\">");
     put(out, view, label);
     wxpay_buf_puts(out, "</button></form>\n");
+}
+
+/* Where the script tells how the payment inside WeChat goes. */
+static void add_note(wxpay_buf_t *out, const wxpay_page_view_t *view)
+{
+    if (view->page == WXPAY_PAGE_TAP) {
+        wxpay_buf_puts(out, "<noscript><p>");
+        put(out, view, WXPAY_TEXT_NO_SCRIPT);
+        wxpay_buf_puts(out, "</p></noscript>\n<p id=\"note\" hidden=\"\"></p>\n"
+                            "<p id=\"told\" class=\"fine\" hidden=\"\"></p>\n");
+    }
+}
+
+static void add_copy_link(wxpay_buf_t *out, const wxpay_page_view_t *view)
+{
+    int shown = view->page == WXPAY_PAGE_IN_WECHAT || view->page == WXPAY_PAGE_ELSEWHERE;
+
+    if (view->self && (shown || view->page == WXPAY_PAGE_TAP)) {
+        wxpay_buf_printf(out, "<p data-clip-link=\"\"%s></p>\n", shown ? "" : " hidden=\"\"");
+    }
 }
 
 static void add_return(wxpay_buf_t *out, const wxpay_page_view_t *view)
@@ -216,7 +242,7 @@ static void add_code(wxpay_buf_t *out, const wxpay_page_view_t *view)
         wxpay_buf_puts(out, "<div class=\"code\">");
         wxpay_buf_puts(out, view->svg);
         wxpay_buf_puts(out, "</div>\n");
-        add_paragraph(out, wxpay_page_text(view->lang, WXPAY_TEXT_HOW));
+        add_paragraph(out, "", wxpay_page_text(view->lang, WXPAY_TEXT_HOW));
     }
 }
 
@@ -245,12 +271,11 @@ static void add_state(wxpay_buf_t *out, const wxpay_page_view_t *view)
         add_head(out, view);
     }
     add_code(out, view);
-    add_paragraph(out, words->body);
-    add_paragraph(out, words->advice);
+    add_paragraph(out, view->page == WXPAY_PAGE_TAP ? " id=\"calm\"" : "", words->body);
+    add_paragraph(out, "", words->advice);
     add_clock(out, view);
-    if (view->page == WXPAY_PAGE_IN_WECHAT && view->self) {
-        wxpay_buf_puts(out, "<p data-clip-link=\"\"></p>\n");
-    }
+    add_note(out, view);
+    add_copy_link(out, view);
     add_form(out, view);
     add_return(out, view);
     add_err_code(out, view);
@@ -303,54 +328,22 @@ static void add_facts(wxpay_buf_t *out, const wxpay_page_view_t *view)
     wxpay_buf_puts(out, "</dl>\n");
 }
 
-/* Only what is plainly a telephone number, a mail address or a URL becomes a link. */
-static const char *support_link(apr_pool_t *pool, const char *text)
-{
-    static const char mail[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                               "._+-@";
-    apr_size_t len = strlen(text);
-    const char *at = strchr(text, '@');
-    const char *scheme = NULL;
-    wxpay_buf_t url;
-
-    if (len > 2 && strspn(text, "+0123456789 -()") == len) {
-        scheme = "tel:";
-    }
-    else if (at && at > text && at[1] && !strchr(at + 1, '@') && strspn(text, mail) == len) {
-        scheme = "mailto:";
-    }
-    else {
-        return text[0] == '/' ? NULL : wxpay_html_link(pool, text);
-    }
-    wxpay_buf_init(&url, pool, 256);
-    wxpay_buf_puts(&url, scheme);
-    for (; *text; text++) {
-        if (!strchr(" ()", *text)) {
-            wxpay_buf_add(&url, text, 1);
-        }
-    }
-    return url.broken ? NULL : url.data;
-}
-
 static void add_support(wxpay_buf_t *out, const wxpay_page_view_t *view)
 {
-    const char *link;
-
     if (!view->support) {
         return;
     }
-    link = support_link(out->pool, view->support);
     wxpay_buf_puts(out, "<footer>");
     put(out, view, WXPAY_TEXT_SUPPORT);
     wxpay_buf_puts(out, " ");
-    if (link) {
+    if (view->support_href) {
         wxpay_buf_puts(out, "<a id=\"support\"");
-        add_attr(out, "href", link);
+        add_attr(out, "href", view->support_href);
         wxpay_buf_puts(out, ">");
     }
     wxpay_buf_puts(out, "<bdi>");
     wxpay_html_escape(out, view->support);
-    wxpay_buf_puts(out, link ? "</bdi></a></footer>\n" : "</bdi></footer>\n");
+    wxpay_buf_puts(out, view->support_href ? "</bdi></a></footer>\n" : "</bdi></footer>\n");
 }
 
 void wxpay_page_main(wxpay_buf_t *out, const wxpay_page_view_t *view)

@@ -9,6 +9,7 @@
 #ifndef WXPAY_STORE_H
 #define WXPAY_STORE_H
 
+#include <stdatomic.h>
 #include <apr_pools.h>
 #include <apr_time.h>
 #include "error.h"
@@ -80,6 +81,13 @@ wxpay_rc_e wxpay_store_read(wxpay_store_t *store, wxpay_work_fn *work, void *bat
  * `wait`. What was not committed was not acknowledged. Without a writer thread it only sets a flag
  * (it may be called from a signal handler). */
 void wxpay_store_stop(wxpay_store_t *store, apr_interval_time_t wait);
+
+/* Where a driver counts; may lie in memory that processes share. Zeroed at first. */
+typedef struct wxpay_store_counts_t {
+    atomic_ullong commits;
+    atomic_ullong jobs;
+    atomic_ullong failures;
+} wxpay_store_counts_t;
 
 typedef struct wxpay_store_stats_t {
     apr_uint64_t commits; /* transactions */

@@ -20,27 +20,38 @@ wxpay_rc_e wxpay_row_event_insert(wxpay_tx_t *tx, const wxpay_event_t *e, wxpay_
     return wxpay_tx_exec(tx, wxpay_sql_event_insert, v, i, NULL, err);
 }
 
-wxpay_rc_e wxpay_row_notice_record(wxpay_tx_t *tx, const wxpay_journal_t *j, int *first,
-                                   wxpay_error_t *err)
+wxpay_rc_e wxpay_row_notice_again(wxpay_tx_t *tx, const wxpay_journal_t *j, int *known,
+                                  wxpay_error_t *err)
 {
-    wxpay_value_t v[10];
+    wxpay_value_t v[5];
     wxpay_rc_e rc;
     int affected = 0;
     int i = 0;
 
-    /* UPDATE first: a repeat is the common case where it matters, and a failed INSERT would have to
-     * be undone on databases where an error ends the transaction. */
     v[i++] = wxpay_value_int(j->at);
     v[i++] = wxpay_value_text(j->mch_id);
     v[i++] = wxpay_value_text(j->ref);
     v[i++] = wxpay_value_text(j->verdict);
     v[i++] = wxpay_value_text(j->reason);
     rc = wxpay_tx_exec(tx, wxpay_sql_notice_again, v, i, &affected, err);
+    *known = rc == WXPAY_OK && affected > 0;
+    return rc;
+}
+
+wxpay_rc_e wxpay_row_notice_record(wxpay_tx_t *tx, const wxpay_journal_t *j, int *first,
+                                   wxpay_error_t *err)
+{
+    wxpay_value_t v[10];
+    int known;
+    int i = 0;
+    /* UPDATE first: a repeat is the common case where it matters, and a failed INSERT would have to
+     * be undone on databases where an error ends the transaction. */
+    wxpay_rc_e rc = wxpay_row_notice_again(tx, j, &known, err);
+
     *first = 0;
-    if (rc != WXPAY_OK || affected > 0) {
+    if (rc != WXPAY_OK || known) {
         return rc;
     }
-    i = 0;
     v[i++] = wxpay_value_text(j->mch_id);
     v[i++] = wxpay_value_text(j->ref);
     v[i++] = wxpay_value_text(j->verdict);

@@ -63,6 +63,9 @@ typedef struct wxpay_journal_t {
 /* First time: a row with count 1 (*first is 1); again: count + 1 and last_at. */
 wxpay_rc_e wxpay_row_notice_record(wxpay_tx_t *tx, const wxpay_journal_t *entry, int *first,
                                    wxpay_error_t *err);
+/* As again, but a row that is not there is not made: *known is 0 then. */
+wxpay_rc_e wxpay_row_notice_again(wxpay_tx_t *tx, const wxpay_journal_t *entry, int *known,
+                                  wxpay_error_t *err);
 /* Add `more` to the count of a payment's row, however it was found; no row is no error. */
 wxpay_rc_e wxpay_row_notice_count(wxpay_tx_t *tx, const char *mch_id, const char *ref, int more,
                                   apr_time_t at, wxpay_error_t *err);

@@ -139,15 +139,15 @@ void wxpay_sqlite_apply(wxpay_sqlite_t *sq, wxpay_sqlite_task_t *tasks)
             task->rc = rc;
             task->err = err;
         }
-        atomic_fetch_add(&sq->failures, 1);
+        atomic_fetch_add(&sq->counts->failures, 1);
         wxpay_sqlite_trouble(sq, WXPAY_SQLITE_WRITE, rc, &err);
     }
     else if (ailing) {
         wxpay_sqlite_trouble(sq, WXPAY_SQLITE_WRITE, ailing->rc, &ailing->err);
     }
     else {
-        atomic_fetch_add(&sq->commits, kept > 0);
-        atomic_fetch_add(&sq->jobs, (unsigned)kept);
+        atomic_fetch_add(&sq->counts->commits, kept > 0);
+        atomic_fetch_add(&sq->counts->jobs, (unsigned)kept);
         wxpay_sqlite_fine(sq, WXPAY_SQLITE_WRITE);
     }
     settle(&sq->writer);
@@ -330,9 +330,9 @@ static void stats(wxpay_store_t *store, wxpay_store_stats_t *out)
 {
     wxpay_sqlite_t *sq = store->impl;
 
-    out->commits = atomic_load(&sq->commits);
-    out->jobs = atomic_load(&sq->jobs);
-    out->failures = atomic_load(&sq->failures);
+    out->commits = atomic_load(&sq->counts->commits);
+    out->jobs = atomic_load(&sq->counts->jobs);
+    out->failures = atomic_load(&sq->counts->failures);
 }
 
 static const wxpay_store_driver_t inline_driver = {wxpay_sqlite_exec,
@@ -389,6 +389,7 @@ wxpay_rc_e wxpay_store_sqlite_create(apr_pool_t *pool, const wxpay_sqlite_option
     sq->home = home;
     sq->opt = *options;
     sq->opt.path = apr_pstrdup(home, options->path);
+    sq->counts = options->counts ? options->counts : &sq->own_counts;
     if (sq->opt.busy_timeout <= 0) {
         sq->opt.busy_timeout = DEFAULT_BUSY_TIMEOUT;
     }

@@ -26,6 +26,7 @@ typedef struct wxpay_sqlite_options_t {
     /* Shared by all processes of one server life (may be NULL): set once the file has been seen, so
      * that a later absence is "removed", never an empty new database. */
     volatile apr_uint32_t *seen;
+    wxpay_store_counts_t *counts; /* may be shared as well; NULL: this store's own */
     const wxpay_log_t *log;
 } wxpay_sqlite_options_t;
 

@@ -114,6 +114,9 @@ void wxpay_sqlite_trouble(wxpay_sqlite_t *sq, wxpay_sqlite_side_e side, wxpay_rc
     if (rc != WXPAY_ESTORE && rc != WXPAY_EBUSY) {
         return;
     }
+    if (rc == WXPAY_EBUSY && atomic_load(&sq->stopping)) {
+        return; /* the end of this process waits for no lock, so none was held for long */
+    }
     pthread_mutex_lock(&sq->trouble_lock);
     news = strcmp(text, err->detail) != 0;
     if (news) {
@@ -124,7 +127,7 @@ void wxpay_sqlite_trouble(wxpay_sqlite_t *sq, wxpay_sqlite_side_e side, wxpay_rc
     pthread_mutex_unlock(&sq->trouble_lock);
     if (news) {
         wxpay_log(sq->opt.log, rc == WXPAY_EBUSY ? WXPAY_LOG_WARN : WXPAY_LOG_ERR,
-                  "store: %s; until then payments cannot be recorded and are refused (%s)",
+                  "WXP0508: store: %s; until then payments cannot be recorded and are refused (%s)",
                   err->detail, err->step);
     }
 }

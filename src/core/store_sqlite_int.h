@@ -70,7 +70,8 @@ struct wxpay_sqlite_t {
     wxpay_sqlite_options_t opt;
     volatile apr_uint32_t own_seen; /* when opt.seen is NULL */
     atomic_int stopping;
-    atomic_ullong commits, jobs, failures;
+    wxpay_store_counts_t *counts;
+    wxpay_store_counts_t own_counts; /* when opt.counts is NULL */
 
     /* Writing: the writer thread's own, or guarded by write_lock (inline). */
     wxpay_sqlite_conn_t *writer;

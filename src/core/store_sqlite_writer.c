@@ -108,7 +108,7 @@ static void write_group(wxpay_sqlite_t *sq, apr_uint64_t arrived)
         wxpay_sqlite_apply(sq, tasks);
     }
     else {
-        atomic_fetch_add(&sq->failures, 1);
+        atomic_fetch_add(&sq->counts->failures, 1);
         for (task = tasks; task; task = task->next) {
             task->rc = rc;
             task->err = err;

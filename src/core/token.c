@@ -12,6 +12,8 @@
 #define CSRF_LEN (TIME_DIGITS + 2 * WXPAY_SHA256_LEN)
 #define CSRF_SKEW apr_time_from_sec(300)
 
+#define OPENID_MAX 128
+
 #define ALNUM "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 static const char base64url[] = ALNUM "-_";
 
@@ -50,6 +52,8 @@ wxpay_rc_e wxpay_token_pay_id(apr_pool_t *pool, const char **pay_id, wxpay_error
 
 int wxpay_token_is_pay_id(const char *text, apr_size_t len)
 {
+    static const char last[] = "AQgw";
+
     if (len != WXPAY_PAY_ID_LEN) {
         return 0;
     }
@@ -59,7 +63,7 @@ int wxpay_token_is_pay_id(const char *text, apr_size_t len)
         }
     }
     /* the last character carries two bits: the other four are zero, so a name has one spelling */
-    return memchr("AQgw", text[len - 1], 4) != NULL;
+    return memchr(last, text[len - 1], sizeof(last) - 1) != NULL;
 }
 
 wxpay_rc_e wxpay_token_chars(const char *alphabet, char *out, apr_size_t size, wxpay_error_t *err)
@@ -143,4 +147,30 @@ int wxpay_token_csrf_check(const wxpay_secret_t *key, const char *pay_id, const 
     return age <= WXPAY_CSRF_TTL && age >= -CSRF_SKEW &&
            csrf_text(key, pay_id, seconds, expected, NULL) == WXPAY_OK &&
            wxpay_secret_memeq(token, expected, CSRF_LEN);
+}
+
+const char *wxpay_token_buyer(const wxpay_secret_t *key, const char *cookie, apr_time_t now)
+{
+    apr_size_t len = strlen(cookie);
+    const char *openid = cookie + CSRF_LEN;
+    wxpay_crypt_part_t parts[2] = {{cookie, TIME_DIGITS}, {openid, 0}};
+    unsigned char mac[WXPAY_SHA256_LEN];
+    char expected[2 * WXPAY_SHA256_LEN + 1];
+    char digits[TIME_DIGITS + 1];
+
+    if (len <= CSRF_LEN || len > CSRF_LEN + OPENID_MAX || openid[strspn(openid, base64url)]) {
+        return NULL;
+    }
+    parts[1].len = len - CSRF_LEN;
+    if (wxpay_crypt_hmac_sha256_parts(wxpay_secret_bytes(key), wxpay_secret_len(key), parts, 2, mac,
+                                      NULL) != WXPAY_OK) {
+        return NULL;
+    }
+    wxpay_crypt_hex(mac, sizeof(mac), 0, expected);
+    if (!wxpay_secret_memeq(cookie + TIME_DIGITS, expected, sizeof(expected) - 1)) {
+        return NULL;
+    }
+    memcpy(digits, cookie, TIME_DIGITS);
+    digits[TIME_DIGITS] = '\0';
+    return apr_strtoi64(digits, NULL, 16) > apr_time_sec(now) ? openid : NULL;
 }

@@ -40,4 +40,9 @@ wxpay_rc_e wxpay_token_csrf_make(apr_pool_t *pool, const wxpay_secret_t *key, co
 int wxpay_token_csrf_check(const wxpay_secret_t *key, const char *pay_id, const char *token,
                            apr_time_t now);
 
+/* The buyer's cookie: "<until, 16 hex digits of seconds><HMAC-SHA256(key, until + openid), 64 hex
+ * digits><openid>", the openid of [0-9A-Za-z_-]. Says that WeChat told us whose browser this is.
+ * Returns the openid (in cookie), or NULL: forged, malformed or over. */
+const char *wxpay_token_buyer(const wxpay_secret_t *key, const char *cookie, apr_time_t now);
+
 #endif

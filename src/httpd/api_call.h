@@ -11,7 +11,9 @@
 #include <httpd.h>
 #include "config.h"
 #include "error.h"
+#include "json.h"
 #include "lifecycle.h"
+#include "order.h"
 
 typedef struct mod_wxpay_api_call_t {
     request_rec *r;
@@ -24,10 +26,16 @@ typedef struct mod_wxpay_api_call_t {
 
 /* POST /orders */
 int mod_wxpay_api_create(const mod_wxpay_api_call_t *call);
+/* GET /orders[?state=&since=&flag=&limit=&after=] */
+int mod_wxpay_api_list(const mod_wxpay_api_call_t *call);
 /* GET /orders/<number>[?refresh=1] */
 int mod_wxpay_api_read(const mod_wxpay_api_call_t *call);
 /* POST /orders/<number>/close */
 int mod_wxpay_api_close(const mod_wxpay_api_call_t *call);
+
+/* An order as every answer shows it, with its pay_url and, while a JSAPI attempt can be paid, the
+ * parameters for it (`jsapi`); released with the request. */
+json_t *mod_wxpay_api_order_json(const mod_wxpay_api_call_t *call, const wxpay_snapshot_t *snap);
 
 /* A problem with no more to say than these. */
 int mod_wxpay_api_problem(request_rec *r, int status, const char *code, const char *detail);

@@ -81,7 +81,8 @@ static int bad_body(request_rec *r, int status)
 }
 
 typedef struct route_t {
-    const char *tail;  /* what follows /orders/<number>; NULL: /orders itself */
+    const char
+        *tail; /* what follows /orders/<number>; NULL: /orders itself, first POST, then GET */
     const char *allow; /* methods */
     unsigned right;    /* MOD_WXPAY_ALLOW_*; 0: none is needed */
     const char *right_name;
@@ -89,20 +90,21 @@ typedef struct route_t {
 } route_t;
 
 static const route_t routes[] = {
-    {NULL, "POST", MOD_WXPAY_ALLOW_CREATE, "create", mod_wxpay_api_create},
+    {NULL, "GET, HEAD, POST", MOD_WXPAY_ALLOW_CREATE, "create", mod_wxpay_api_create},
+    {NULL, "GET, HEAD, POST", MOD_WXPAY_ALLOW_QUERY, "query", mod_wxpay_api_list},
     {"", "GET, HEAD", MOD_WXPAY_ALLOW_QUERY, "query", mod_wxpay_api_read},
     {"/close", "POST", MOD_WXPAY_ALLOW_CLOSE, "close", mod_wxpay_api_close},
     {"/refunds", "GET, HEAD, POST", 0, "refund", NULL},
 };
 
 /* rest is decoded already, once: a '/' in it always separates. NULL: no such thing. */
-static const route_t *find_route(const char *rest, apr_pool_t *pool, const char **number)
+static const route_t *find_route(const request_rec *r, const char *rest, const char **number)
 {
     const char *tail;
 
     *number = NULL;
     if (strcmp(rest, "/orders") == 0) {
-        return &routes[0];
+        return &routes[r->method_number == M_GET];
     }
     if (strncmp(rest, "/orders/", 8) != 0) {
         return NULL;
@@ -112,8 +114,8 @@ static const route_t *find_route(const char *rest, apr_pool_t *pool, const char 
     if (wxpay_order_check_number(rest, (apr_size_t)(tail - rest), NULL) != WXPAY_OK) {
         return NULL;
     }
-    *number = apr_pstrmemdup(pool, rest, (apr_size_t)(tail - rest));
-    for (apr_size_t i = 1; i < sizeof(routes) / sizeof(routes[0]); i++) {
+    *number = apr_pstrmemdup(r->pool, rest, (apr_size_t)(tail - rest));
+    for (apr_size_t i = 2; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (strcmp(routes[i].tail, tail) == 0) {
             return &routes[i];
         }
@@ -124,7 +126,7 @@ static const route_t *find_route(const char *rest, apr_pool_t *pool, const char 
 static int dispatch(mod_wxpay_api_call_t *call, const char *rest)
 {
     request_rec *r = call->r;
-    const route_t *route = find_route(rest, r->pool, &call->number);
+    const route_t *route = find_route(r, rest, &call->number);
 
     if (!route) {
         return mod_wxpay_api_problem(r, HTTP_NOT_FOUND, "not_found",

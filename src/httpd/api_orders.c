@@ -5,7 +5,9 @@
 
 #include <apr_strings.h>
 
+#include "intake.h"
 #include "io.h"
+#include "jsapi.h"
 #include "order_json.h"
 
 /* The store's own waiting, on top of the gateway's deadline. */
@@ -21,13 +23,28 @@ static const char *pay_url(const mod_wxpay_api_call_t *call, const wxpay_order_t
                : NULL;
 }
 
+json_t *mod_wxpay_api_order_json(const mod_wxpay_api_call_t *call, const wxpay_snapshot_t *snap)
+{
+    apr_pool_t *pool = call->r->pool;
+    apr_time_t now = apr_time_now();
+    const wxpay_attempt_t *payable = wxpay_snapshot_payable(snap, now);
+    json_t *json =
+        wxpay_order_json(pool, snap->order, (const wxpay_attempt_t *const *)snap->attempts,
+                         snap->count, pay_url(call, snap->order), now);
+    wxpay_jsapi_t params;
+    wxpay_error_t unsaid;
+
+    wxpay_error_clear(&unsaid);
+    if (payable && payable->trade_type == WXPAY_TRADE_JSAPI &&
+        wxpay_jsapi_params(call->cfg->account, payable, now, pool, &params, &unsaid) == WXPAY_OK) {
+        json_object_set(json, "jsapi", wxpay_jsapi_json(pool, &params));
+    }
+    return json;
+}
+
 static int send_order(const mod_wxpay_api_call_t *call, int status, const wxpay_snapshot_t *snap)
 {
-    const json_t *json =
-        wxpay_order_json(call->r->pool, snap->order, (const wxpay_attempt_t *const *)snap->attempts,
-                         snap->count, pay_url(call, snap->order), apr_time_now());
-
-    return mod_wxpay_send_json(call->r, status, json);
+    return mod_wxpay_send_json(call->r, status, mod_wxpay_api_order_json(call, snap));
 }
 
 static void set_location(const mod_wxpay_api_call_t *call, const char *number)
@@ -116,63 +133,6 @@ static wxpay_rc_e read_members(const mod_wxpay_api_call_t *call, int json, wxpay
                 : wxpay_fields_parse_form(pool, call->body, call->body_len, fields, err);
 }
 
-/* An order that is repeated is judged by the time it first came in: its time_expire was far enough
- * ahead then. */
-static wxpay_rc_e make_order(const mod_wxpay_api_call_t *call, const wxpay_fields_t *fields,
-                             wxpay_order_t **order, wxpay_error_t *err)
-{
-    apr_pool_t *pool = call->r->pool;
-    const wxpay_account_t *account = call->cfg->account;
-    wxpay_rc_e rc = wxpay_order_from_fields(fields, account, apr_time_now(), pool, order, err);
-    const char *number = wxpay_fields_get(fields, "out_trade_no");
-    wxpay_snapshot_t *snap;
-    wxpay_error_t unknown;
-
-    if (rc == WXPAY_EINPUT && strcmp(err->field, "time_expire") == 0 &&
-        wxpay_flow_read(call->child->flow, account, number, pool, &snap, &unknown) == WXPAY_OK) {
-        rc = wxpay_order_from_fields(fields, account, snap->order->created_at, pool, order, err);
-    }
-    return rc;
-}
-
-static wxpay_rc_e settle_return_url(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
-                                    wxpay_error_t *err)
-{
-    const mod_wxpay_dir_t *dir = mod_wxpay_config_dir(call->r);
-
-    if (!order->return_url) {
-        order->return_url = dir->return_url;
-    }
-    else if (!mod_wxpay_config_return_allowed(call->cfg, dir, call->r->pool, order->return_url)) {
-        return wxpay_error_field(err, "check order", "return_url",
-                                 "return_url names a host that WxPayReturnHosts does not list");
-    }
-    return WXPAY_OK;
-}
-
-static wxpay_rc_e submit(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
-                         int default_return_url, apr_interval_time_t wait, wxpay_snapshot_t **snap,
-                         int *created, wxpay_error_t *err)
-{
-    wxpay_identity_t identity = {order->trade_type, order->openid,
-                                 order->trade_type == WXPAY_TRADE_NATIVE
-                                     ? call->cfg->account->server_ip
-                                     : order->spbill_create_ip};
-    const wxpay_identity_t *open = order->trade_type ? &identity : NULL;
-    wxpay_flow_t *flow = call->child->flow;
-    wxpay_rc_e rc = wxpay_flow_submit(flow, call->cfg->account, order, open, wait, call->r->pool,
-                                      snap, created, err);
-
-    /* WxPayReturnURL was changed since the order first came in: the site says no other fact */
-    if (rc == WXPAY_ECONFLICT && default_return_url && *snap &&
-        strcmp(err->field, "return_url") == 0) {
-        order->return_url = (*snap)->order->return_url;
-        rc = wxpay_flow_submit(flow, call->cfg->account, order, open, wait, call->r->pool, snap,
-                               created, err);
-    }
-    return rc;
-}
-
 /* When the attempt that is in the way may be closed: the gateway refuses that in its first minutes.
  * 0: none is in the way. */
 static apr_time_t blocked_until(const wxpay_snapshot_t *snap, apr_time_t now)
@@ -233,9 +193,13 @@ static int send_opened(const mod_wxpay_api_call_t *call, const waiting_t *waitin
     return wanted ? send_unfinished(call, waiting, snap) : send_stored(call, snap, created);
 }
 
-static int create_order(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
-                        int default_return_url)
+static int create_order(const mod_wxpay_api_call_t *call, const mod_wxpay_intake_t *in)
 {
+    const wxpay_order_t *order = in->order;
+    wxpay_identity_t identity = {order->trade_type, order->openid,
+                                 order->trade_type == WXPAY_TRADE_NATIVE
+                                     ? call->cfg->account->server_ip
+                                     : order->spbill_create_ip};
     waiting_t waiting = {0, 0, 0};
     int opened = order->trade_type != WXPAY_TRADE_NONE;
     wxpay_snapshot_t *snap = NULL;
@@ -247,7 +211,8 @@ static int create_order(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
         return no_place(call->r);
     }
     wxpay_error_clear(&err);
-    rc = submit(call, order, default_return_url, waiting.time, &snap, &created, &err);
+    rc =
+        mod_wxpay_intake_submit(in, opened ? &identity : NULL, waiting.time, &snap, &created, &err);
     end_wait(&waiting);
     if (rc == WXPAY_ECONFLICT) {
         return mod_wxpay_api_conflict(call->r, *err.field ? "other_facts" : "number_taken", &err);
@@ -255,17 +220,17 @@ static int create_order(const mod_wxpay_api_call_t *call, wxpay_order_t *order,
     if (opened && snap) {
         return send_opened(call, &waiting, snap, created, &err);
     }
-    return rc == WXPAY_OK ? send_stored(call, snap, created) : mod_wxpay_api_failed(call->r, &err);
+    return snap && rc == WXPAY_OK ? send_stored(call, snap, created)
+                                  : mod_wxpay_api_failed(call->r, &err);
 }
 
 int mod_wxpay_api_create(const mod_wxpay_api_call_t *call)
 {
     const char *type = mod_wxpay_content_type(call->r);
     int json = strcmp(type, "application/json") == 0;
+    mod_wxpay_intake_t in = {call->r, call->cfg, call->child, NULL, 0};
     wxpay_fields_t *fields;
-    wxpay_order_t *order;
     wxpay_error_t err;
-    int default_return_url;
 
     if (!json && strcmp(type, "application/x-www-form-urlencoded") != 0) {
         apr_table_setn(call->r->headers_out, "Accept-Post",
@@ -275,15 +240,10 @@ int mod_wxpay_api_create(const mod_wxpay_api_call_t *call)
     }
     wxpay_error_clear(&err);
     if (read_members(call, json, &fields, &err) != WXPAY_OK ||
-        make_order(call, fields, &order, &err) != WXPAY_OK) {
+        mod_wxpay_intake_read(&in, fields, &err) != WXPAY_OK) {
         return mod_wxpay_api_refused(call->r, &err);
     }
-    apr_table_setn(call->r->subprocess_env, "WXPAY_OUT_TRADE_NO", order->out_trade_no);
-    default_return_url = order->return_url == NULL;
-    if (settle_return_url(call, order, &err) != WXPAY_OK) {
-        return mod_wxpay_api_refused(call->r, &err);
-    }
-    return create_order(call, order, default_return_url);
+    return create_order(call, &in);
 }
 
 /* ---- read ---- */

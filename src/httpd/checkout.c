@@ -49,6 +49,7 @@ static int load(mod_wxpay_buyer_t *buyer, int *status)
     switch (wxpay_flow_read_page(buyer->child->flow, buyer->cfg->account, buyer->pay_id,
                                  buyer->r->pool, &buyer->snap, &err)) {
     case WXPAY_OK:
+        mod_wxpay_buyer_know(buyer);
         return 1;
     case WXPAY_ENOTFOUND:
         *status = mod_wxpay_buyer_html(buyer, HTTP_NOT_FOUND, WXPAY_PAGE_NOT_FOUND);
@@ -94,7 +95,7 @@ static int answer(mod_wxpay_buyer_t *buyer, int status, wxpay_page_e page)
                              : mod_wxpay_buyer_html(buyer, status, page);
 }
 
-static int open_code(mod_wxpay_buyer_t *buyer)
+static int open_attempt(mod_wxpay_buyer_t *buyer)
 {
     wxpay_identity_t identity = {WXPAY_TRADE_NATIVE, NULL, NULL};
     int may_wait = mod_wxpay_wait_begin();
@@ -102,6 +103,11 @@ static int open_code(mod_wxpay_buyer_t *buyer)
     wxpay_error_t err;
     wxpay_rc_e rc;
 
+    if (mod_wxpay_buyer_taps(buyer)) {
+        identity.trade_type = WXPAY_TRADE_JSAPI;
+        identity.openid = buyer->openid;
+        identity.client_ip = buyer->r->useragent_ip;
+    }
     wxpay_error_clear(&err);
     rc = wxpay_flow_open(buyer->child->flow, buyer->cfg->account, buyer->snap->order->out_trade_no,
                          &identity, may_wait ? buyer->cfg->max_wait : 0, buyer->r->pool, &snap,
@@ -124,9 +130,9 @@ static int open_code(mod_wxpay_buyer_t *buyer)
     return answer(buyer, HTTP_OK, mod_wxpay_buyer_page(buyer));
 }
 
-static int post(mod_wxpay_buyer_t *buyer)
+/* OK, or what to answer: this is not our own page's doing. */
+static int check_post(const mod_wxpay_buyer_t *buyer)
 {
-    wxpay_page_e page = mod_wxpay_buyer_page(buyer);
     const char *csrf;
     int status;
 
@@ -137,20 +143,38 @@ static int post(mod_wxpay_buyer_t *buyer)
     if (status != OK) {
         return status;
     }
-    if (!csrf ||
-        !wxpay_token_csrf_check(mod_wxpay_csrf_key(buyer->cfg), buyer->pay_id, csrf, buyer->now)) {
-        return HTTP_FORBIDDEN;
+    return csrf && wxpay_token_csrf_check(mod_wxpay_csrf_key(buyer->cfg), buyer->pay_id, csrf,
+                                          buyer->now)
+               ? OK
+               : HTTP_FORBIDDEN;
+}
+
+static int post(mod_wxpay_buyer_t *buyer)
+{
+    wxpay_page_e page = mod_wxpay_buyer_page(buyer);
+    int status = check_post(buyer);
+
+    if (status != OK) {
+        return status;
     }
     switch (page) {
     case WXPAY_PAGE_READY:
+    case WXPAY_PAGE_TAP:
     case WXPAY_PAGE_DOWN:
     case WXPAY_PAGE_BLOCKED:
     case WXPAY_PAGE_PREPARING:
     case WXPAY_PAGE_EXPIRED: /* writes EXPIRED where that is what it is */
-        return open_code(buyer);
+        return open_attempt(buyer);
     default:
         return answer(buyer, HTTP_OK, page);
     }
+}
+
+static int jsapi(mod_wxpay_buyer_t *buyer)
+{
+    int status = check_post(buyer);
+
+    return status == OK ? mod_wxpay_buyer_jsapi(buyer) : status;
 }
 
 /* A lease whose holder died, or a call to be repeated: go on with what a POST has begun. A GET
@@ -202,13 +226,21 @@ static const char *split(mod_wxpay_buyer_t *buyer, const char *rest)
     return slash ? slash + 1 : "";
 }
 
+static const char *methods(const char *what)
+{
+    return !*what ? "GET, HEAD, POST" : strcmp(what, "jsapi") ? "GET, HEAD" : "POST";
+}
+
 static int answer_request(request_rec *r, const mod_wxpay_server_t *cfg, const char *rest)
 {
-    mod_wxpay_buyer_t buyer = {r, cfg, mod_wxpay_child(), NULL, NULL, NULL, apr_time_now()};
+    mod_wxpay_buyer_t buyer = {r, cfg, mod_wxpay_child(), NULL, NULL, NULL, apr_time_now(), NULL};
     const char *what = split(&buyer, rest);
     int status;
 
-    if (!mod_wxpay_method_allowed(r, *what ? "GET, HEAD" : "GET, HEAD, POST")) {
+    if (!*what && !strcmp(buyer.pay_id, "new") && cfg->link_key.current) {
+        return mod_wxpay_buyer_link(&buyer);
+    }
+    if (!mod_wxpay_method_allowed(r, methods(what))) {
         return mod_wxpay_send(r, HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "", 0, NULL);
     }
     if (!buyer.child) {
@@ -223,8 +255,14 @@ static int answer_request(request_rec *r, const mod_wxpay_server_t *cfg, const c
     if (!strcmp(what, "state")) {
         return state(&buyer);
     }
+    if (!strcmp(what, "jsapi")) {
+        return jsapi(&buyer);
+    }
     if (!strcmp(what, "qr.svg")) {
         return mod_wxpay_buyer_qr_svg(&buyer);
+    }
+    if (!strcmp(what, "qr.png")) {
+        return mod_wxpay_buyer_qr_png(&buyer);
     }
     buyer.snap = NULL;
     return mod_wxpay_buyer_html(&buyer, HTTP_NOT_FOUND, WXPAY_PAGE_NOT_FOUND);

@@ -12,22 +12,32 @@
 #include "qr.h"
 #include "token.h"
 
+#define VARY "Accept, Accept-Language, Cookie, User-Agent"
+
 static const wxpay_attempt_t *native_code(const mod_wxpay_buyer_t *buyer)
 {
     const wxpay_attempt_t *a = wxpay_snapshot_payable(buyer->snap, buyer->now);
 
-    return a && a->trade_type == WXPAY_TRADE_NATIVE && a->code_url ? a : NULL;
+    /* WeChat refuses to read a code that it shows itself. */
+    return a && a->trade_type == WXPAY_TRADE_NATIVE && a->code_url &&
+                   !mod_wxpay_buyer_in_wechat(buyer)
+               ? a
+               : NULL;
 }
 
 static wxpay_page_e unpaid_page(const mod_wxpay_buyer_t *buyer)
 {
     const wxpay_attempt_t *newest = wxpay_snapshot_newest(buyer->snap);
+    int in_wechat = mod_wxpay_buyer_in_wechat(buyer);
 
-    if (buyer->snap->order->trade_type == WXPAY_TRADE_JSAPI) {
-        return WXPAY_PAGE_IN_WECHAT;
+    if (mod_wxpay_buyer_taps(buyer) != in_wechat) {
+        return in_wechat ? WXPAY_PAGE_ELSEWHERE : WXPAY_PAGE_IN_WECHAT;
     }
     if (native_code(buyer)) {
         return WXPAY_PAGE_PAYABLE;
+    }
+    if (mod_wxpay_buyer_prepaid(buyer)) {
+        return WXPAY_PAGE_TAP;
     }
     if (wxpay_snapshot_busy(buyer->snap, buyer->now)) {
         return WXPAY_PAGE_PREPARING;
@@ -38,7 +48,7 @@ static wxpay_page_e unpaid_page(const mod_wxpay_buyer_t *buyer)
     if (newest && (newest->state == WXPAY_ATTEMPT_SENT || newest->state == WXPAY_ATTEMPT_FAILED)) {
         return WXPAY_PAGE_DOWN;
     }
-    return WXPAY_PAGE_READY;
+    return in_wechat ? WXPAY_PAGE_TAP : WXPAY_PAGE_READY;
 }
 
 wxpay_page_e mod_wxpay_buyer_page(const mod_wxpay_buyer_t *buyer)
@@ -78,14 +88,26 @@ static int internal_error(request_rec *r, const wxpay_error_t *err)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
+static wxpay_lang_e language(const mod_wxpay_buyer_t *buyer)
+{
+    const char *fixed = buyer->cfg->language;
+
+    return wxpay_page_lang(fixed ? fixed : apr_table_get(buyer->r->headers_in, "Accept-Language"));
+}
+
 /* The same sentence as on the page, for those who cannot see the code. */
 static const char *qr_label(const mod_wxpay_buyer_t *buyer, wxpay_lang_e lang)
 {
     const char *amount = wxpay_money_format(buyer->r->pool, buyer->snap->order->total_fee);
 
-    return lang == WXPAY_LANG_EN
-               ? apr_pstrcat(buyer->r->pool, "WeChat Pay QR code, amount CNY ", amount, NULL)
-               : apr_pstrcat(buyer->r->pool, "微信支付二维码，金额 ", amount, " 元", NULL);
+    switch (lang) {
+    case WXPAY_LANG_EN:
+        return apr_pstrcat(buyer->r->pool, "WeChat Pay QR code, amount CNY ", amount, NULL);
+    case WXPAY_LANG_ZH_TW:
+        return apr_pstrcat(buyer->r->pool, "微信支付 QR 碼，金額 ", amount, " 元", NULL);
+    default:
+        return apr_pstrcat(buyer->r->pool, "微信支付二维码，金额 ", amount, " 元", NULL);
+    }
 }
 
 static wxpay_rc_e fill_order(const mod_wxpay_buyer_t *buyer, wxpay_page_view_t *view,
@@ -127,7 +149,10 @@ int mod_wxpay_buyer_html(const mod_wxpay_buyer_t *buyer, int status, wxpay_page_
     memset(&view, 0, sizeof(view));
     wxpay_error_clear(&err);
     view.page = page;
-    view.lang = wxpay_page_lang(apr_table_get(r->headers_in, "Accept-Language"));
+    view.lang = language(buyer);
+    view.merchant = buyer->cfg->merchant_name;
+    view.support = buyer->cfg->support.text;
+    view.support_href = buyer->cfg->support.href;
     view.now = buyer->now;
     /* Unknown, malformed and other sites' orders must look the same to the byte; a page without any
      * value of anybody's needs no random nonce. */
@@ -142,7 +167,7 @@ int mod_wxpay_buyer_html(const mod_wxpay_buyer_t *buyer, int status, wxpay_page_
     if (status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->err_headers_out, "Retry-After", "5");
     }
-    apr_table_mergen(r->headers_out, "Vary", "Accept, Accept-Language");
+    apr_table_mergen(r->headers_out, "Vary", VARY);
     return mod_wxpay_send(r, status, "text/html; charset=utf-8", html, len,
                           wxpay_page_csp(r->pool, view.nonce));
 }
@@ -151,7 +176,7 @@ int mod_wxpay_buyer_json(const mod_wxpay_buyer_t *buyer, int status, wxpay_page_
 {
     const wxpay_attempt_t *code = page == WXPAY_PAGE_PAYABLE ? native_code(buyer) : NULL;
 
-    apr_table_mergen(buyer->r->headers_out, "Vary", "Accept, Accept-Language");
+    apr_table_mergen(buyer->r->headers_out, "Vary", VARY);
     return mod_wxpay_send_json(buyer->r, status,
                                wxpay_order_buyer_json(buyer->r->pool, buyer->snap->order,
                                                       wxpay_page_name(page),
@@ -188,11 +213,28 @@ int mod_wxpay_buyer_state(const mod_wxpay_buyer_t *buyer, wxpay_page_e page)
     return mod_wxpay_send_json(r, HTTP_OK, json);
 }
 
+int mod_wxpay_buyer_qr_png(const mod_wxpay_buyer_t *buyer)
+{
+    const wxpay_attempt_t *code = native_code(buyer);
+    wxpay_error_t err;
+    const char *png;
+    apr_size_t len;
+
+    if (!code) {
+        return HTTP_NOT_FOUND;
+    }
+    wxpay_error_clear(&err);
+    if (wxpay_qr_png(buyer->r->pool, code->code_url, &png, &len, &err) != WXPAY_OK) {
+        return internal_error(buyer->r, &err);
+    }
+    return mod_wxpay_send(buyer->r, HTTP_OK, "image/png", png, len, NULL);
+}
+
 int mod_wxpay_buyer_qr_svg(const mod_wxpay_buyer_t *buyer)
 {
     request_rec *r = buyer->r;
     const wxpay_attempt_t *code = native_code(buyer);
-    wxpay_lang_e lang = wxpay_page_lang(apr_table_get(r->headers_in, "Accept-Language"));
+    wxpay_lang_e lang = language(buyer);
     wxpay_error_t err;
     const char *svg;
     apr_size_t len;

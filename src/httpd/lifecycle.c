@@ -24,6 +24,8 @@ static struct {
     int active;                   /* some WxPay directive is there */
     const wxpay_secret_t *secret; /* NULL: nothing was started */
     mod_wxpay_shared_t *shared;
+    mod_wxpay_counters_t *counters;
+    int max_calls;
     apr_global_mutex_t *mutex; /* prefork only */
     mod_wxpay_child_t *child;  /* in a child process */
     mod_wxpay_slot_t *slot;    /* of this child; NULL: nobody waits here */
@@ -45,14 +47,32 @@ const wxpay_secret_t *mod_wxpay_csrf_key(const mod_wxpay_server_t *cfg)
     return life.child->csrf[cfg->index];
 }
 
+const wxpay_secret_t *mod_wxpay_buyer_key(const mod_wxpay_server_t *cfg)
+{
+    return life.child->buyer[cfg->index];
+}
+
 int mod_wxpay_wait_begin(void)
 {
-    return mod_wxpay_place_enter(life.shared, life.slot);
+    int granted = mod_wxpay_place_enter(life.shared, life.slot);
+
+    atomic_fetch_add(granted ? &life.counters->waits_granted : &life.counters->waits_refused, 1);
+    return granted;
 }
 
 void mod_wxpay_wait_end(void)
 {
     mod_wxpay_place_leave(life.slot);
+}
+
+mod_wxpay_counters_t *mod_wxpay_counters(void)
+{
+    return life.counters;
+}
+
+void mod_wxpay_load_now(mod_wxpay_load_t *load)
+{
+    mod_wxpay_load(life.shared, (apr_uint32_t)life.max_calls, load);
 }
 
 /* ---- before forking ---- */
@@ -136,6 +156,11 @@ static const char *prepare(apr_pool_t *pconf, server_rec *s, wxpay_secret_t **se
     if (mod_wxpay_shared_create(pconf, slots, processes * threads_per_process(),
                                 threads_per_process(), &life.shared) != APR_SUCCESS) {
         return "there is no shared memory";
+    }
+    life.max_calls = cfg->max_calls;
+    life.counters = mod_wxpay_counters_find();
+    if (!life.counters) {
+        return "there is no shared memory to count in";
     }
     if (!is_threaded() &&
         ap_global_mutex_create(&life.mutex, NULL, STORE_MUTEX, NULL, s, pconf, 0) != APR_SUCCESS) {
@@ -237,6 +262,7 @@ static wxpay_rc_e open_store(apr_pool_t *p, mod_wxpay_child_t *child, const mod_
                                       .busy_timeout = STORE_TIMEOUT,
                                       .threaded = child->threaded,
                                       .seen = &life.shared->store_seen,
+                                      .counts = &life.counters->store,
                                       .log = &child->log};
 
     if (life.mutex && apr_global_mutex_child_init(
@@ -262,6 +288,7 @@ static wxpay_rc_e derive_keys(apr_pool_t *p, mod_wxpay_child_t *child, const ser
         n++;
     }
     child->csrf = apr_pcalloc(p, (apr_size_t)n * sizeof(*child->csrf));
+    child->buyer = apr_pcalloc(p, (apr_size_t)n * sizeof(*child->buyer));
     for (s = first; s && rc == WXPAY_OK; s = s->next) {
         const mod_wxpay_server_t *cfg = mod_wxpay_config_server(s);
         wxpay_secret_t *key;
@@ -270,8 +297,29 @@ static wxpay_rc_e derive_keys(apr_pool_t *p, mod_wxpay_child_t *child, const ser
             rc = wxpay_token_derive(p, life.secret, "csrf", cfg->account->site, &key, err);
             child->csrf[cfg->index] = rc == WXPAY_OK ? key : NULL;
         }
+        if (cfg->account && rc == WXPAY_OK) {
+            rc = wxpay_token_derive(p, life.secret, "buyer", cfg->account->site, &key, err);
+            child->buyer[cfg->index] = rc == WXPAY_OK ? key : NULL;
+        }
     }
     return rc;
+}
+
+static void call_began(void *unused)
+{
+    (void)unused;
+    if (life.slot) {
+        apr_atomic_inc32(&life.slot->calls);
+    }
+}
+
+static void call_ended(void *unused, wxpay_op_e op, const wxpay_error_t *err)
+{
+    (void)unused;
+    mod_wxpay_count_call(life.counters, op, err, apr_time_now());
+    if (life.slot) {
+        apr_atomic_dec32(&life.slot->calls);
+    }
 }
 
 static wxpay_rc_e start_child(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *child,
@@ -297,6 +345,9 @@ static wxpay_rc_e start_child(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *c
     child->api.transport = wxpay_engine_transport(child->engine);
     child->api.xml = child->xml;
     child->api.log = &child->log;
+    child->watch.began = call_began;
+    child->watch.ended = call_ended;
+    child->api.watch = &child->watch;
     child->api.memory = apr_pcalloc(p, sizeof(*child->api.memory));
     flow.store = child->store;
     return wxpay_flow_create(p, &flow, &child->flow, err);
@@ -313,6 +364,7 @@ static void stop_child(void)
         return;
     }
     life.stopped = 1;
+    wxpay_flow_stop(life.child->flow);
     wxpay_engine_stop(life.child->engine, STOP_WAIT);
     left = end - apr_time_now();
     wxpay_store_stop(life.child->store, left > 0 ? left : 0);

@@ -13,10 +13,12 @@
 #include <http_config.h>
 #include "api.h"
 #include "config.h"
+#include "counters.h"
 #include "engine.h"
 #include "flow.h"
 #include "log.h"
 #include "log_limit.h"
+#include "places.h"
 #include "store.h"
 #include "xml.h"
 
@@ -26,9 +28,11 @@ typedef struct mod_wxpay_child_t {
     wxpay_xml_t *xml;
     wxpay_engine_t *engine; /* its thread starts at the first call */
     wxpay_api_t api;
+    wxpay_api_watch_t watch;
     wxpay_store_t *store; /* opened at first use */
     wxpay_flow_t *flow;
     const wxpay_secret_t **csrf;    /* by mod_wxpay_server_t.index; see mod_wxpay_csrf_key() */
+    const wxpay_secret_t **buyer;   /* likewise; see mod_wxpay_buyer_key() */
     mod_wxpay_log_limit_t *refused; /* notifications; in shared memory; never NULL */
     int threads;                    /* requests this process serves at once */
     int threaded;                   /* 0 under prefork */
@@ -43,12 +47,19 @@ int mod_wxpay_active(void);
 /* Key for the page's CSRF tokens of this server's site. Only while mod_wxpay_child() is not NULL.
  */
 const wxpay_secret_t *mod_wxpay_csrf_key(const mod_wxpay_server_t *cfg);
+/* Likewise for the cookie that says whose browser it is. */
+const wxpay_secret_t *mod_wxpay_buyer_key(const mod_wxpay_server_t *cfg);
 
 /* Ask for a place to wait for the gateway: at most max(1, a quarter) of this process's threads and
  * a quarter of MaxRequestWorkers server-wide wait at once. 1: granted, mod_wxpay_wait_end() must
  * follow. 0: go on without waiting (wait = 0). */
 int mod_wxpay_wait_begin(void);
 void mod_wxpay_wait_end(void);
+
+/* NULL: nothing is counted, because there are no payments. */
+mod_wxpay_counters_t *mod_wxpay_counters(void);
+/* What all processes are busy with. Only while mod_wxpay_counters() is not NULL. */
+void mod_wxpay_load_now(mod_wxpay_load_t *load);
 
 /* Hooks. */
 int mod_wxpay_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp);

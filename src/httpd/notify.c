@@ -17,38 +17,38 @@ static int answer(request_rec *r, int success)
     return mod_wxpay_send(r, HTTP_OK, "text/xml; charset=utf-8", xml, strlen(xml), NULL);
 }
 
-static void for_access_log(request_rec *r, const char *verdict, const char *number)
+static void note(request_rec *r, const char *verdict, const char *number)
 {
     apr_table_setn(r->subprocess_env, "WXPAY_VERDICT", verdict);
+    if (mod_wxpay_counters()) {
+        mod_wxpay_count_notice(mod_wxpay_counters(), verdict);
+    }
     if (number) {
         apr_table_set(r->subprocess_env, "WXPAY_OUT_TRADE_NO", number);
     }
 }
 
 /* Anybody can send these: a handful of lines a minute, and nothing in them that was sent. */
-static int refuse(request_rec *r, const mod_wxpay_child_t *child, const wxpay_error_t *err)
+static int refuse(request_rec *r, const mod_wxpay_child_t *child, const wxpay_error_t *err,
+                  const char *advice)
 {
     unsigned unsaid;
 
-    for_access_log(r, wxpay_verdict_name(WXPAY_VERDICT_REFUSED), NULL);
+    note(r, wxpay_verdict_name(WXPAY_VERDICT_REFUSED), NULL);
     if (mod_wxpay_log_limit(child->refused, apr_time_now(), &unsaid)) {
         if (unsaid) {
             ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                           "WXP0301: %u more notifications were refused without a line", unsaid);
         }
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "WXP0302: notification refused (%s): %s%s",
-                      wxpay_rc_name(err->code), err->detail,
-                      err->code == WXPAY_ESIGN
-                          ? "; if it came from WeChat Pay, WxPayKey is not the "
-                            "merchant account's API v2 key"
-                          : "");
+                      wxpay_rc_name(err->code), err->detail, advice);
     }
     return answer(r, 0);
 }
 
 static int store_failed(request_rec *r, const wxpay_notice_t *notice, const wxpay_error_t *err)
 {
-    for_access_log(r, "unrecorded", notice->gateway_no);
+    note(r, "unrecorded", notice->gateway_no);
     ap_log_rerror(
         APLOG_MARK, APLOG_ERR, 0, r,
         "WXP0303: notification for number %s could not be recorded, answered FAIL (WeChat "
@@ -68,15 +68,18 @@ static int handle_body(request_rec *r, const mod_wxpay_server_t *cfg,
     wxpay_error_clear(&err);
     if (wxpay_notice_read(child->xml, cfg->account, body, len, r->pool, &notice, &err) !=
         WXPAY_OK) {
-        return refuse(r, child, &err);
+        return refuse(r, child, &err,
+                      err.code == WXPAY_ESIGN ? "; if it came from WeChat Pay, WxPayKey is not the "
+                                                "merchant account's API v2 key"
+                                              : "");
     }
     switch (wxpay_flow_notice(child->flow, cfg->account, notice, COMMIT_WAIT, r->pool, &verdict,
                               &success, &err)) {
     case WXPAY_OK:
-        for_access_log(r, wxpay_verdict_name(verdict), notice->gateway_no);
+        note(r, wxpay_verdict_name(verdict), notice->gateway_no);
         return answer(r, success);
-    case WXPAY_ESIGN:
-        return refuse(r, child, &err);
+    case WXPAY_ESIGN: /* the key is known, but it does not count for this one */
+        return refuse(r, child, &err, "");
     default:
         return store_failed(r, notice, &err);
     }
@@ -97,7 +100,7 @@ int mod_wxpay_notify(request_rec *r, const mod_wxpay_server_t *cfg)
         return status; /* httpd has answered already */
     }
     if (!child) {
-        for_access_log(r, "unrecorded", NULL);
+        note(r, "unrecorded", NULL);
         return answer(r, 0);
     }
     if (status != OK) {
@@ -106,7 +109,7 @@ int mod_wxpay_notify(request_rec *r, const mod_wxpay_server_t *cfg)
         wxpay_error_set(&err, WXPAY_EPARSE, "read notification",
                         status == HTTP_REQUEST_ENTITY_TOO_LARGE ? "the body is over 64 KiB"
                                                                 : "the body was cut or broken");
-        return refuse(r, child, &err);
+        return refuse(r, child, &err, "");
     }
     return handle_body(r, cfg, child, body, len);
 }

@@ -27,6 +27,11 @@ apr_status_t mod_wxpay_shared_create(apr_pool_t *p, int slots, int server_worker
     return APR_SUCCESS;
 }
 
+static int alive(apr_uint32_t pid)
+{
+    return pid != 0 && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
+}
+
 mod_wxpay_slot_t *mod_wxpay_slot_take(mod_wxpay_shared_t *shared, apr_uint32_t pid)
 {
     apr_uint32_t i;
@@ -35,9 +40,9 @@ mod_wxpay_slot_t *mod_wxpay_slot_take(mod_wxpay_shared_t *shared, apr_uint32_t p
         mod_wxpay_slot_t *slot = &shared->slots[i];
         apr_uint32_t owner = apr_atomic_read32(&slot->pid);
 
-        if ((owner == 0 || (kill((pid_t)owner, 0) != 0 && errno == ESRCH)) &&
-            apr_atomic_cas32(&slot->pid, pid, owner) == owner) {
+        if (!alive(owner) && apr_atomic_cas32(&slot->pid, pid, owner) == owner) {
             apr_atomic_set32(&slot->waiting, 0);
+            apr_atomic_set32(&slot->calls, 0);
             return slot;
         }
     }
@@ -77,6 +82,23 @@ int mod_wxpay_place_enter(mod_wxpay_shared_t *shared, mod_wxpay_slot_t *slot)
 void mod_wxpay_place_leave(mod_wxpay_slot_t *slot)
 {
     apr_atomic_dec32(&slot->waiting);
+}
+
+void mod_wxpay_load(mod_wxpay_shared_t *shared, apr_uint32_t max_calls, mod_wxpay_load_t *load)
+{
+    apr_uint32_t i;
+
+    memset(load, 0, sizeof(*load));
+    for (i = 0; i < shared->nslots; i++) {
+        mod_wxpay_slot_t *slot = &shared->slots[i];
+        apr_uint32_t calls = apr_atomic_read32(&slot->calls);
+
+        if (alive(apr_atomic_read32(&slot->pid))) {
+            load->waiting += apr_atomic_read32(&slot->waiting);
+            load->calls += calls < max_calls ? calls : max_calls;
+            load->queued += calls < max_calls ? 0 : calls - max_calls;
+        }
+    }
 }
 
 int mod_wxpay_place_taken(mod_wxpay_slot_t *slot)

@@ -15,7 +15,14 @@
 typedef struct mod_wxpay_slot_t {
     volatile apr_uint32_t pid; /* 0: free */
     volatile apr_uint32_t waiting;
+    volatile apr_uint32_t calls; /* gateway calls under way or queued */
 } mod_wxpay_slot_t;
+
+typedef struct mod_wxpay_load_t {
+    apr_uint32_t waiting; /* requests that wait for the gateway now */
+    apr_uint32_t calls;   /* gateway calls under way */
+    apr_uint32_t queued;  /* and for want of a place not begun yet */
+} mod_wxpay_load_t;
 
 typedef struct mod_wxpay_shared_t {
     volatile apr_uint32_t store_seen; /* wxpay_sqlite_options_t.seen */
@@ -40,6 +47,8 @@ void mod_wxpay_slot_give_back(mod_wxpay_slot_t *slot);
 /* 1: granted, mod_wxpay_place_leave() must follow. */
 int mod_wxpay_place_enter(mod_wxpay_shared_t *shared, mod_wxpay_slot_t *slot);
 void mod_wxpay_place_leave(mod_wxpay_slot_t *slot);
+/* What all living processes are busy with; max_calls is the limit of each. */
+void mod_wxpay_load(mod_wxpay_shared_t *shared, apr_uint32_t max_calls, mod_wxpay_load_t *load);
 /* 1 while somebody waits. slot may be NULL. */
 int mod_wxpay_place_taken(mod_wxpay_slot_t *slot);
 

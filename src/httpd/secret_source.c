@@ -108,10 +108,12 @@ static const char *check_mode(cmd_parms *cmd, const char *path, const struct sta
 
 static const char *unreadable(cmd_parms *cmd, const char *path)
 {
+    char text[120];
+
     return apr_psprintf(cmd->pool,
                         "WXP0123: cannot read the key file %s: %s; make it, for example: "
                         "install -m 0600 /dev/stdin %s",
-                        path, strerror(errno), path);
+                        path, apr_strerror(errno, text, sizeof(text)), path);
 }
 
 static const char *from_file(cmd_parms *cmd, const char *name, char *buf, apr_size_t *len)

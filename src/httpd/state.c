@@ -15,7 +15,9 @@ static uid_t serving_uid(void)
 
 static const char *failed(apr_pool_t *p, const char *what, const char *path)
 {
-    return apr_psprintf(p, "cannot %s %s: %s", what, path, strerror(errno));
+    char text[120];
+
+    return apr_psprintf(p, "cannot %s %s: %s", what, path, apr_strerror(errno, text, sizeof(text)));
 }
 
 static const char *wrong_owner(apr_pool_t *p, const char *path, uid_t is, uid_t must)

@@ -52,7 +52,7 @@ static const char *read_pem(cmd_parms *cmd, const char *path, const char **pem)
 
 const char *mod_wxpay_value_pem(cmd_parms *cmd, void *member, int argc, char *const argv[])
 {
-    const char *path;
+    const char *path = NULL;
     const char *err = absolute(cmd, &path, argv[0]);
 
     (void)argc;

@@ -4,7 +4,8 @@ import pytest
 from .chromium import read_qr
 
 STATES = ("ready", "preparing", "payable", "blocked", "paid", "expired", "closed", "checking",
-          "down", "in_wechat", "not_found", "store_down")
+          "down", "in_wechat", "tap", "elsewhere", "link_refused", "conflict", "not_found",
+          "store_down")
 CODE_URL = "weixin://wxpay/bizpayurl?pr=NwY5Mz9zz"
 
 # [text, ratio] of every text whose contrast is under 4.5:1.
@@ -44,7 +45,7 @@ def show(stage, browser, state, lang="zh"):
     browser.driver.get(stage.url)
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("lang", ["zh", "tw", "en"])
 @pytest.mark.parametrize("state", STATES)
 def test_every_state(stage, browser, state, lang):
     for width, height in ((320, 640), (640, 400), (1280, 800)):
@@ -120,3 +121,31 @@ def test_reduced_motion(stage, browser):
     assert browser.js("return parseFloat(getComputedStyle(document.querySelector('.spin'))"
                       ".animationDuration)") > 2
     browser.cdp("Emulation.setEmulatedMedia", features=[])
+
+
+def test_what_wechat_said_is_legible(stage, browser):
+    """The longest sentence below the button, in a small window and in the dark."""
+    browser.size(320, 640, mobile=True)
+    browser.scheme("dark")
+    show(stage, browser, "tap", "en")
+    browser.js("""
+        const note = document.getElementById('note'), told = document.getElementById('told');
+        note.textContent = document.body.dataset.failed;
+        told.textContent = 'get_brand_wcpay_request:fail';
+        note.hidden = told.hidden = false; note.className = 'loud';""")
+    assert browser.js(FITS) and browser.js(CONTRAST) == []
+
+
+@pytest.mark.parametrize("state", ["paid", "payable"])
+def test_printed(stage, browser, state):
+    """Black on white, without what can only be clicked, also from a dark screen."""
+    browser.cdp("Emulation.setEmulatedMedia", media="print",
+                features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    show(stage, browser, state)
+    assert browser.js("return [...document.querySelectorAll('button, form, #back')]"
+                      ".filter((node) => node.offsetParent).length") == 0
+    assert browser.js("const s = getComputedStyle(document.querySelector('main'));"
+                      "return [s.backgroundColor, s.color]") == ["rgb(255, 255, 255)",
+                                                                 "rgb(0, 0, 0)"]
+    assert browser.js(CONTRAST) == []
+    browser.cdp("Emulation.setEmulatedMedia", media="", features=[])

@@ -132,6 +132,10 @@ class Gateway:
         """Pays an order; options code_url, prepay_id, mch_id, total_fee, wait…"""
         return self._about("/pay", out_trade_no, options)
 
+    def bridge(self, params, **options):
+        """Hands parameters to WeChat's bridge; options do, openid, notify."""
+        return self.request("POST", "/bridge", {"params": params, **options})
+
     def cancel(self, out_trade_no=None, **options):
         return self._about("/cancel", out_trade_no, options)
 

@@ -7,7 +7,7 @@ import time
 
 from aiohttp import web
 
-from . import clock, notice
+from . import bridge, clock, notice
 from .events import yuan
 from .ledger import PHONE_OPENID, call_view
 from .notify import Note
@@ -65,6 +65,7 @@ class Control:
             web.get("/control/ledger", self.dump),
             web.get("/control/orders/{mch_id}/{out_trade_no}", self.order),
             web.post("/control/pay", self.pay),
+            web.post("/control/bridge", self.bridge),
             web.post("/control/cancel", self.cancel),
             web.post("/control/close", self.close),
             web.post("/control/expire", self.expire),
@@ -164,6 +165,24 @@ class Control:
         """The person gives up, or the bank says no: the order stays payable."""
         order.history.append({"at": clock.iso(time.time()), "what": what})
         self.events.say("phone", "%s %s" % (order.out_trade_no, what))
+
+    async def bridge(self, request):
+        """What a page inside WeChat handed to its bridge; what the bridge tells the page."""
+        data = await body_of(request)
+        do = data.get("do", "pay")
+        if do not in ("pay", "cancel", "fail"):
+            raise Problem(400, "do is pay, cancel or fail")
+        try:
+            order = bridge.verify(data["params"], data.get("openid"), self.merchants, self.ledger)
+        except bridge.Refused as refused:
+            return answer({"reply": {"err_msg": bridge.FAIL, "err_desc": refused.told},
+                           "why": str(refused)})
+        if do != "pay":
+            self.decline(order, {"cancel": "cancelled", "fail": "failed"}[do])
+            return answer({"reply": {"err_msg": bridge.CANCEL if do == "cancel" else bridge.FAIL},
+                           "why": None})
+        self.settle(order, notify=data.get("notify", True))
+        return answer({"reply": {"err_msg": bridge.OK}, "why": None})
 
     async def cancel(self, request):
         data = await body_of(request)

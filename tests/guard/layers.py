@@ -30,7 +30,7 @@ LIBRARIES = {
 }
 
 # Made by the build from a file of the core.
-GENERATED = {"page_css.h", "page_js.h"}
+GENERATED = {"page_css.h", "page_js.h", "page_bridge_js.h"}
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 

@@ -6,6 +6,9 @@ import urllib.parse
 
 DESKTOP = ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
            "Chrome/120 Safari/537.36")
+WECHAT = ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, "
+          "like Gecko) Mobile/15E148 MicroMessenger/8.0.40(0x18002831) NetType/WIFI "
+          "Language/zh_CN")
 
 
 class _Hidden(html.parser.HTMLParser):
@@ -62,6 +65,13 @@ class Buyer:
     def qr(self):
         """GET …/qr.svg: the response."""
         return self.request("GET", "/qr.svg")
+
+    def jsapi(self, token=None, headers=None):
+        """POST …/jsapi: the response; 200 has the parameters of getBrandWCPayRequest."""
+        if self.token is None:
+            self.page()
+        return self.request("POST", "/jsapi", {"csrf": self.token if token is None else token},
+                            {"Origin": self.web.base, **(headers or {})})
 
     def wait_view(self, condition, seconds=10.0, every=0.1):
         """Polls the JSON view until condition(view), and returns it."""

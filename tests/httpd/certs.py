@@ -3,7 +3,8 @@
 import pathlib
 import subprocess
 
-NAMES = ("shop.example", "www.shop.example", "other.example", "localhost")
+NAMES = ("shop.example", "www.shop.example", "other.example", "*.sites.example",
+         "localhost")
 DAYS = "30"
 
 

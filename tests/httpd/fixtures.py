@@ -1,5 +1,6 @@
 """Fixtures of the system tests. tests/httpd/conftest.py offers them; others may import them."""
 
+import contextlib
 import pathlib
 import tempfile
 
@@ -104,16 +105,25 @@ def new_shop(request, authority, gateway):
     end()
 
 
-@pytest.fixture(scope="module")
-def shop(request, authority, gateway):
-    """The smallest working site, shared by the tests of a module."""
-    running = Shop(gateway, mpm=main_mpm(request.config), authority=authority)
+@contextlib.contextmanager
+def running_shop(config, authority, gateway, files=None, **options):
+    """A shop that several tests share, with these further files (name: text) of its own."""
+    running = Shop(gateway, **{"mpm": main_mpm(config), "authority": authority, **options})
+    for name, text in (files or {}).items():
+        running.httpd.write(name, text, 0o600)
     _live.append(running.httpd)
     try:
         running.start()
         yield running
     finally:
         _closed(running, running.httpd)
+
+
+@pytest.fixture(scope="module")
+def shop(request, authority, gateway):
+    """The smallest working site, shared by the tests of a module."""
+    with running_shop(request.config, authority, gateway) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -63,6 +63,9 @@ class Shop:
     Further options are Httpd's.
     """
 
+    # What its clients are; a test may put another one here.
+    client = Web
+
     def __init__(self, gateway, *, public="https://shop.example:{tls_port}", conf="", base=SMALLEST,
                  merchant=None, sign_type="MD5", **options):
         self.gateway = gateway
@@ -113,8 +116,8 @@ class Shop:
         base = base or self.public
         tls = base.startswith("https:")
         port = self.httpd.tls_port if tls else self.httpd.port
-        return Web(base, connect=("127.0.0.1", port),
-                   ca=self.httpd.authority.ca if tls else None, **options)
+        return self.client(base, connect=("127.0.0.1", port),
+                           ca=self.httpd.authority.ca if tls else None, **options)
 
     @property
     def api(self):

@@ -334,6 +334,18 @@ def test_warnings_pass_and_are_logged_once(site):
         assert len(server.log.find(code)) == 1
 
 
+def test_a_previous_key_whose_time_is_over_is_told(site):
+    server = site(WORKING + "WxPayKeyPrevious file:${ROOT}/conf/other.key "
+                            "until=2020-01-01T00:00:00+08:00\n")
+    status, said = server.configtest()
+    assert status == 0 and "WXP0216: [shop.example (%s/conf/site.conf:9)]" % server.root in said
+    server.set_conf(WORKING + "WxPayKeyPrevious %s until=2199-01-01T00:00:00Z\n" % KEY[::-1])
+    assert "WXP0216" not in server.configtest()[1]
+    shown = server.dump("DUMP_CONFIG")
+    assert "WxPayKeyPrevious <redacted>" in shown and "until=2199" in shown
+    assert KEY[::-1] not in shown
+
+
 def test_a_broken_configuration_keeps_the_old_server(site):
     server = site(WORKING).start()
     server.set_conf(MERCHANT + "WxPayNotifyPath /n\nWxPayApiPath /api\n")

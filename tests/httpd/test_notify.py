@@ -319,7 +319,8 @@ def test_orphan_delivered(new_shop):
 
 @pytest.mark.parametrize("reason, bent", [("total_fee", {"total_fee": 1}),
                                           ("total_fee", {"total_fee": 199000}),
-                                          ("fee_type", {"fee_type": "JPY"})])
+                                          ("fee_type", {"fee_type": "JPY"}),
+                                          ("sub_mch_id", {"sub_mch_id": "1900000999"})])
 def test_quarantine(desk, reason, bent):
     for log in ("order %s: .* differs in %s" % (desk.number, reason), None):
         desk.send(desk.body(**bent), "quarantine", True, False, log)
@@ -353,9 +354,10 @@ def test_another_attach_is_flagged_only(desk):
     assert (desk.row()["state"], desk.row()["attach_differs"]) == ("PAID", 1)
 
 
-def test_sub_merchant_of_nobody(desk):
-    desk.send(desk.body(sub_mch_id="1900000999"), "refused", False, False,
-              "WXP0302: .*: sub_mch_id is not the one of this merchant account")
+@pytest.mark.parametrize("member", ["appid", "mch_id"])
+def test_signed_with_our_key_but_not_ours(desk, member):
+    desk.send(desk.body(**{member: "1900000999"}), "refused", False, False,
+              "WXP0302: .*: %s is not the one of this merchant account" % member)
     assert desk.row()["state"] == "PENDING"
 
 

@@ -74,14 +74,17 @@ static void reply_order(rig_t *rig, const wxpay_fields_t *asked, wxpay_fields_t 
 
 static void reply_query(rig_t *rig, const wxpay_fields_t *asked, wxpay_fields_t *f)
 {
-    const char *state = rig->trade_state ? rig->trade_state : "NOTPAY";
+    const char *state;
     char time_end[WXPAY_BEIJING_SIZE];
 
+    state = rig->trade_state;
+    state = state ? state : "NOTPAY";
     put(f, "out_trade_no", get(asked, "out_trade_no"));
     put(f, "trade_state", state);
     if (!strcmp(state, "SUCCESS")) {
         put(f, "total_fee", apr_psprintf(f->pool, "%" APR_INT64_T_FMT, rig->paid_fee));
         put(f, "transaction_id", "4200000000202611240000000001");
+        put(f, "attach", "a1");
         put(f, "openid", "oUpF8uMEb4qRXf22hE3X68TekukE");
         put(f, "trade_type", "NATIVE");
         wxpay_clock_beijing(rig_now() + rig->paid_before, time_end);
@@ -138,6 +141,9 @@ static void answer(call_t *call, rig_answer_e how, char what)
     put(f, "appid", get(asked, "appid"));
     put(f, "mch_id", get(asked, "mch_id"));
     put(f, "nonce_str", "rig");
+    if (*get(asked, "sub_mch_id")) {
+        put(f, "sub_mch_id", get(asked, "sub_mch_id"));
+    }
     if (how == RIG_REFUSE) {
         put(f, "result_code", "FAIL");
         put(f, "err_code", rig->err_code);
@@ -177,6 +183,9 @@ static void *serve(void *arg)
     if (what == 'o') {
         apr_cpystrn(rig->last_order, call->request->body, sizeof(rig->last_order));
     }
+    if (what == 'q') {
+        apr_cpystrn(rig->last_query, call->request->body, sizeof(rig->last_query));
+    }
     if (how == RIG_SILENT) {
         call->next = held;
         held = call;
@@ -191,6 +200,12 @@ static void *serve(void *arg)
     answer(call, how, what);
     free(call);
     return NULL;
+}
+
+void rig_says(rig_t *rig, rig_answer_e query, const char *trade_state)
+{
+    rig->trade_state = trade_state;
+    rig->query = query;
 }
 
 void rig_flush(rig_t *rig)
@@ -258,6 +273,7 @@ void rig_start(rig_t *rig)
     rig->account.gateway[0] = "https://gateway.example";
     rig->account.gateway_timeout = apr_time_from_sec(8);
     rig->account.gateway_connect_timeout = apr_time_from_sec(3);
+    rig->account.confirm_min_fen = -1;
     rig->account.order_ttl = apr_time_from_sec(7200);
     rig->xml = wxpay_xml_create(rig->pool);
     transport.submit = submit;

@@ -3,6 +3,7 @@
 #ifndef FLOW_RIG_H
 #define FLOW_RIG_H
 
+#include <stdatomic.h>
 #include <apr_pools.h>
 #include "flow.h"
 #include "notice.h"
@@ -24,19 +25,23 @@ typedef struct rig_t {
     wxpay_store_t *store;
     wxpay_xml_t *xml;
     wxpay_flow_t *flow;
-    rig_answer_e order, query, close; /* by kind of call */
-    const char *err_code;             /* of REFUSE */
-    const char *trade_state;          /* what a query says; default by what happened */
-    apr_int64_t paid_fee;             /* total_fee a query tells */
-    apr_interval_time_t paid_before;  /* when, from now; a query tells */
-    int orders, queries, closes;      /* calls seen */
-    char last_order[4096];            /* body of the last unifiedorder */
-    int delay_ms;                     /* before each reply */
+    /* Atomic: a test may change its script while a late call is still being answered. */
+    _Atomic rig_answer_e order, query, close; /* by kind of call */
+    const char *_Atomic err_code;             /* of REFUSE */
+    const char *_Atomic trade_state;          /* what a query says; default by what happened */
+    _Atomic apr_int64_t paid_fee;             /* total_fee a query tells */
+    _Atomic apr_interval_time_t paid_before;  /* when, from now; a query tells */
+    atomic_int orders, queries, closes;       /* calls seen */
+    char last_order[4096];                    /* body of the last unifiedorder */
+    char last_query[4096];                    /* and of the last orderquery */
+    int delay_ms;                             /* before each reply */
 } rig_t;
 
 void rig_start(rig_t *rig);
 void rig_stop(rig_t *rig);
 void rig_forward(apr_interval_time_t by); /* the clock */
+/* What queries are answered from now on. */
+void rig_says(rig_t *rig, rig_answer_e query, const char *trade_state);
 /* Give the replies that RIG_SILENT holds back. */
 void rig_flush(rig_t *rig);
 

@@ -49,6 +49,10 @@ typedef struct stage_t {
     wxpay_api_result_t result;
     char logged[8192];
     int warnings;
+
+    wxpay_api_watch_t watch;
+    int began, ended;
+    wxpay_rc_e watched; /* what the watch was told of the last end */
 } stage_t;
 
 static stage_t *stage;
@@ -167,6 +171,20 @@ static void write_log(void *baton, wxpay_log_level_e level, const char *line)
     strncat(stage->logged, line, sizeof(stage->logged) - strlen(stage->logged) - 1);
 }
 
+static void on_began(void *baton)
+{
+    assert_ptr_equal(baton, stage);
+    stage->began++;
+}
+
+static void on_ended(void *baton, wxpay_op_e op, const wxpay_error_t *err)
+{
+    assert_ptr_equal(baton, stage);
+    assert_true((int)op < WXPAY_OPS);
+    stage->ended++;
+    stage->watched = err->code;
+}
+
 static void on_done(void *baton, const wxpay_api_result_t *result)
 {
     assert_ptr_equal(baton, stage);
@@ -182,12 +200,16 @@ static wxpay_rc_e call(wxpay_op_e op, const wxpay_fields_t *params, const act_t 
     stage->acts = acts;
     stage->count = count;
     stage->played = stage->submits = stage->dones = stage->warnings = 0;
+    stage->began = stage->ended = 0;
     stage->logged[0] = '\0';
     assert_int_equal(
         wxpay_api_call(&stage->api, &stage->account, op, params, stage->pool, on_done, stage, &err),
         WXPAY_OK);
     play();
     assert_int_equal(stage->dones, 1);
+    assert_int_equal(stage->began, 1); /* however many hosts were asked */
+    assert_int_equal(stage->ended, 1);
+    assert_int_equal(stage->watched, stage->result.err.code);
     assert_int_equal(stage->played, count);
     assert_null(strstr(stage->logged, KEY));
     assert_null(strstr(stage->logged, "<xml"));
@@ -252,6 +274,8 @@ static int setup(void **state)
     stage->api.xml = stage->xml;
     stage->api.log = &stage->log;
     stage->api.memory = &stage->memory;
+    stage->watch = (wxpay_api_watch_t){on_began, on_ended, stage};
+    stage->api.watch = &stage->watch;
     stage->account.appid = "wx1";
     stage->account.mch_id = "100";
     stage->account.key = stage->key;
@@ -334,6 +358,8 @@ static void requests_that_cannot_be_sent(void **state)
     assert_int_equal(wxpay_api_call(&stage->api, &stage->account, WXPAY_OP_ORDERQUERY, by_number(),
                                     stage->pool, on_done, stage, &err),
                      WXPAY_EBUSY);
+    assert_int_equal(stage->ended, stage->began);
+    assert_int_equal(stage->watched, WXPAY_EBUSY);
     assert_int_equal(stage->dones, 0);
 }
 

@@ -12,6 +12,7 @@
 #include "notice.h"
 
 #define KEY "0123456789abcdefABCDEF9876543210"
+#define OTHER_KEY "fedcba98765432100123456789ABCDEF"
 
 static apr_pool_t *pool;
 static wxpay_xml_t *xml;
@@ -129,8 +130,6 @@ static void a_payment_must_be_complete_and_clean(void **state)
         {"appid", "wx0123456789abcdeF", WXPAY_EMISMATCH},
         {"mch_id", NULL, WXPAY_EMISMATCH},
         {"mch_id", "19000001090", WXPAY_EMISMATCH},
-        {"sub_mch_id", "1900000110", WXPAY_EMISMATCH},
-        {"sub_appid", "wx0", WXPAY_EMISMATCH},
         {"out_trade_no", NULL, WXPAY_EPARSE},
         {"out_trade_no", "", WXPAY_EPARSE},
         {"out_trade_no", "a b", WXPAY_EPARSE},
@@ -198,25 +197,94 @@ static void no_payment_without_two_successes(void **state)
     assert_null(notice->gateway_no);
 }
 
-static void service_provider_members_must_be_the_configured_ones(void **state)
+/* Whose sub-merchant a payment belongs to is compared with its order; all else must name ours. */
+static void sub_merchants_of_payments_are_only_read(void **state)
 {
     wxpay_fields_t *fields;
 
     (void)state;
+    assert_int_equal(read_with(NULL, NULL), WXPAY_OK);
+    assert_null(notice->sub_mch_id);
+    assert_null(notice->sub_appid);
+    assert_int_equal(read_with("sub_mch_id", ""), WXPAY_OK);
+    assert_null(notice->sub_mch_id);
     account.sub_mch_id = "1900000110";
-    assert_int_equal(read_with("sub_mch_id", "1900000110"), WXPAY_OK);
-    assert_int_equal(read_with("sub_mch_id", "1900000111"), WXPAY_EMISMATCH);
-    assert_int_equal(read_with(NULL, NULL), WXPAY_EMISMATCH);
-    assert_string_equal(err.field, "sub_mch_id");
     account.sub_appid = "wxsub";
-    assert_int_equal(read_with("sub_mch_id", "1900000110"), WXPAY_EMISMATCH);
-    assert_string_equal(err.field, "sub_appid");
+    assert_int_equal(read_with("sub_mch_id", "1900000111"), WXPAY_OK);
+    assert_string_equal(notice->sub_mch_id, "1900000111");
     fields = payment("openid", NULL);
     wxpay_fields_add_ref(fields, "sub_mch_id", "1900000110", NULL);
     wxpay_fields_add_ref(fields, "sub_appid", "wxsub", NULL);
     wxpay_fields_add_ref(fields, "sub_openid", "oSub", NULL);
     assert_int_equal(read_fields(fields), WXPAY_OK);
     assert_string_equal(notice->openid, "oSub");
+    assert_string_equal(notice->sub_appid, "wxsub");
+}
+
+static void sub_merchants_of_all_else_must_be_ours(void **state)
+{
+    static const struct {
+        const char *sub_mch_id;
+        const char *sub_appid;
+        wxpay_rc_e rc;
+    } cases[] = {{"1900000110", "wxsub", WXPAY_OK},
+                 {"1900000110", NULL, WXPAY_OK}, /* the gateway may leave it out */
+                 {"1900000110", "wxother", WXPAY_EMISMATCH},
+                 {"1900000111", "wxsub", WXPAY_EMISMATCH},
+                 {NULL, NULL, WXPAY_EMISMATCH}};
+    size_t i;
+
+    (void)state;
+    account.sub_mch_id = "1900000110";
+    account.sub_appid = "wxsub";
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        wxpay_fields_t *failed = payment("result_code", "FAIL");
+        wxpay_fields_t *reply = payment("trade_state", "SUCCESS");
+        wxpay_fields_t *both[] = {failed, reply};
+        int n;
+
+        for (n = 0; n < 2; n++) {
+            if (cases[i].sub_mch_id) {
+                wxpay_fields_add_ref(both[n], "sub_mch_id", cases[i].sub_mch_id, NULL);
+            }
+            if (cases[i].sub_appid) {
+                wxpay_fields_add_ref(both[n], "sub_appid", cases[i].sub_appid, NULL);
+            }
+        }
+        assert_int_equal(read_fields(failed), cases[i].rc);
+        assert_int_equal(wxpay_notice_from_query(reply, &account, pool, &notice, &err),
+                         cases[i].rc);
+    }
+}
+
+static void the_previous_key_is_told_apart(void **state)
+{
+    wxpay_secret_t *old = wxpay_secret_create(pool, KEY, strlen(KEY));
+    wxpay_secret_t *now = wxpay_secret_create(pool, OTHER_KEY, strlen(OTHER_KEY));
+    wxpay_fields_t *fields = payment(NULL, NULL);
+    char sign[WXPAY_SIGN_SIZE];
+    wxpay_buf_t body;
+
+    (void)state;
+    wxpay_sign_make(fields, old, WXPAY_SIGN_MD5, sign, &err);
+    wxpay_fields_add_ref(fields, "sign", sign, NULL);
+    wxpay_buf_init(&body, pool, WXPAY_XML_MAX);
+    wxpay_xml_write(fields, &body, &err);
+#define READ() wxpay_notice_read(xml, &account, body.data, body.len, pool, &notice, &err)
+    account.previous_key = now;
+    assert_int_equal(READ(), WXPAY_OK);
+    assert_false(notice->previous_key);
+    account.key = now;
+    account.previous_key = old;
+    assert_int_equal(READ(), WXPAY_OK);
+    assert_true(notice->previous_key);
+    assert_int_equal(notice->sign_type, WXPAY_SIGN_MD5);
+    assert_int_equal(err.code, WXPAY_OK);
+    account.previous_key = NULL;
+    assert_int_equal(READ(), WXPAY_ESIGN);
+    account.previous_key = now;
+    assert_int_equal(READ(), WXPAY_ESIGN);
+#undef READ
 }
 
 static void configured_hmac_refuses_md5(void **state)
@@ -294,6 +362,13 @@ static void a_refund_is_decrypted(void **state)
     assert_int_equal(read_refund("<return_code>FAIL</return_code>", whole), WXPAY_EPARSE);
     assert_int_equal(read_refund("<return_code>SUCCESS</return_code>", whole), WXPAY_EMISMATCH);
     assert_int_equal(read_refund(OUTER "<sub_mch_id>1</sub_mch_id>", whole), WXPAY_EMISMATCH);
+    assert_false(notice && notice->previous_key);
+    account.previous_key = account.key;
+    account.key = wxpay_secret_create(pool, OTHER_KEY, strlen(OTHER_KEY));
+    assert_int_equal(read_refund(OUTER, whole), WXPAY_OK);
+    assert_true(notice->previous_key);
+    account.key = account.previous_key;
+    account.previous_key = NULL;
     account.mch_id = "1900000110";
     assert_int_equal(read_refund(OUTER, whole), WXPAY_EMISMATCH);
     assert_string_equal(err.field, "mch_id");
@@ -368,7 +443,9 @@ int main(void)
         notice_test(a_payment_must_be_complete_and_clean),
         notice_test(refusals_come_in_order),
         notice_test(no_payment_without_two_successes),
-        notice_test(service_provider_members_must_be_the_configured_ones),
+        notice_test(sub_merchants_of_payments_are_only_read),
+        notice_test(sub_merchants_of_all_else_must_be_ours),
+        notice_test(the_previous_key_is_told_apart),
         notice_test(configured_hmac_refuses_md5),
         notice_test(a_refund_is_decrypted),
         notice_test(a_refund_must_be_complete),

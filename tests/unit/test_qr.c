@@ -1,5 +1,5 @@
-/* test_qr.c - the SVG is the QR code's matrix, with its quiet zone, and well-formed for any label.
- */
+/* test_qr.c - SVG and PNG are the QR code's matrix with its quiet zone; the SVG is well-formed for
+ * any label. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <cmocka.h>
 #include <libxml/parser.h>
+#include <png.h>
 #include <qrencode.h>
 
 #include "qr.h"
@@ -118,6 +119,58 @@ static void test_matrix(void **state)
     }
 }
 
+/* Every pixel, as an independent reader sees it. */
+static void check_png(apr_pool_t *pool, const char *text, const char *png, apr_size_t len)
+{
+    QRcode *code =
+        QRcode_encodeData((int)strlen(text), (const unsigned char *)text, 0, QR_ECLEVEL_M);
+    int size = code->width + 8;
+    png_image image = {.version = PNG_IMAGE_VERSION};
+    unsigned char *pixels;
+    int scale;
+
+    assert_true(png_image_begin_read_from_memory(&image, png, len));
+    assert_int_equal(image.width, image.height);
+    assert_true(image.width >= 240);
+    assert_int_equal(image.width % (unsigned)size, 0);
+    scale = (int)image.width / size;
+    image.format = PNG_FORMAT_GRAY;
+    pixels = apr_palloc(pool, PNG_IMAGE_SIZE(image));
+    assert_true(png_image_finish_read(&image, NULL, pixels, 0, NULL));
+    for (int y = 0; y < (int)image.height; y++) {
+        for (int x = 0; x < (int)image.width; x++) {
+            int row = y / scale - 4;
+            int column = x / scale - 4;
+            int inside = row >= 0 && column >= 0 && row < code->width && column < code->width;
+            int dark = inside ? code->data[row * code->width + column] & 1 : 0;
+
+            assert_int_equal(pixels[y * (int)image.width + x], dark ? 0 : 255);
+        }
+    }
+    QRcode_free(code);
+}
+
+static void test_png(void **state)
+{
+    char longest[513];
+    const char *const texts[] = {CODE_URL, "x", longest};
+
+    memset(longest, 'a', 512);
+    longest[512] = '\0';
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const char *png = NULL;
+        apr_size_t len = 0;
+        wxpay_error_t err;
+
+        assert_int_equal(wxpay_qr_png(*state, texts[i], &png, &len, &err), WXPAY_OK);
+        assert_memory_equal(png, "\x89PNG\r\n\x1a\n", 8);
+        assert_int_equal(png[24], 1); /* bit depth */
+        assert_int_equal(png[25], 0); /* greyscale */
+        assert_true(len < 8192);
+        check_png(*state, texts[i], png, len);
+    }
+}
+
 static void test_label(void **state)
 {
     const char *const labels[][2] = {
@@ -155,6 +208,8 @@ static void test_limits(void **state)
     assert_string_equal(err.field, "code_url");
     assert_int_equal(wxpay_qr_svg(*state, "", "x", 0, &svg, &len, &err), WXPAY_EINPUT);
     assert_int_equal(wxpay_qr_svg(*state, NULL, "x", 0, &svg, &len, &err), WXPAY_EINPUT);
+    assert_int_equal(wxpay_qr_png(*state, text, &svg, &len, &err), WXPAY_EINPUT);
+    assert_int_equal(wxpay_qr_png(*state, NULL, &svg, &len, &err), WXPAY_EINPUT);
     assert_null(svg);
     text[512] = '\0';
     assert_int_equal(wxpay_qr_svg(*state, text, "x", 0, &svg, &len, &err), WXPAY_OK);
@@ -164,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_matrix, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_png, setup, teardown),
         cmocka_unit_test_setup_teardown(test_label, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
     };

@@ -10,6 +10,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "crypt.h"
 #include "token.h"
 
 static apr_pool_t *pool;
@@ -174,6 +175,60 @@ static void csrf_changed_anywhere_is_refused(void **state)
     assert_int_equal(wxpay_token_csrf_make(pool, key, "short", NOW, &token, &err), WXPAY_EINTERNAL);
 }
 
+/* What a cookie would be, were it made for openid and this time. */
+static char *cookie_for(const wxpay_secret_t *key, const char *openid, apr_int64_t until)
+{
+    const char *said =
+        apr_psprintf(pool, "%016" APR_UINT64_T_HEX_FMT "%s", (apr_uint64_t)until, openid);
+    unsigned char mac[WXPAY_SHA256_LEN];
+    char hex[2 * WXPAY_SHA256_LEN + 1];
+
+    wxpay_crypt_hmac_sha256(wxpay_secret_bytes(key), wxpay_secret_len(key), said, strlen(said), mac,
+                            &err);
+    wxpay_crypt_hex(mac, sizeof(mac), 0, hex);
+    return apr_psprintf(pool, "%.16s%s%s", said, hex, openid);
+}
+
+static void the_buyers_cookie(void **state)
+{
+    const wxpay_secret_t *key = key_of("buyer", "https://a.example");
+    const char *openid = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6-";
+    apr_time_t now = apr_time_from_sec(1700000000);
+    char *cookie = cookie_for(key, openid, 1700000001);
+
+    (void)state;
+    assert_string_equal(wxpay_token_buyer(key, cookie, now), openid);
+    assert_null(wxpay_token_buyer(key, cookie, now + apr_time_from_sec(1)));
+    assert_null(wxpay_token_buyer(key_of("csrf", "https://a.example"), cookie, now));
+    assert_null(wxpay_token_buyer(key_of("buyer", "https://b.example"), cookie, now));
+    for (char *c = cookie; *c; c++) {
+        char was = *c;
+
+        *c = was == 'a' ? 'b' : 'a';
+        assert_null(wxpay_token_buyer(key, cookie, now));
+        *c = was;
+    }
+    assert_null(wxpay_token_buyer(key, apr_pstrcat(pool, cookie, "x", NULL), now));
+    for (apr_size_t len = strlen(cookie); len-- > 0;) {
+        assert_null(wxpay_token_buyer(key, apr_pstrndup(pool, cookie, len), now));
+    }
+}
+
+static void odd_buyers_are_refused(void **state)
+{
+    const wxpay_secret_t *key = key_of("buyer", "https://a.example");
+    apr_time_t now = apr_time_from_sec(1700000000);
+    char *longest = apr_pcalloc(pool, 130);
+
+    (void)state;
+    assert_null(wxpay_token_buyer(key, cookie_for(key, "", 1700000001), now));
+    assert_null(wxpay_token_buyer(key, cookie_for(key, "o 1", 1700000001), now));
+    assert_null(wxpay_token_buyer(key, cookie_for(key, "o\xc3\xa9", 1700000001), now));
+    memset(longest, 'o', 129);
+    assert_null(wxpay_token_buyer(key, cookie_for(key, longest, 1700000001), now));
+    assert_non_null(wxpay_token_buyer(key, cookie_for(key, longest + 1, 1700000001), now));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -185,6 +240,8 @@ int main(void)
         cmocka_unit_test(chars_of_any_length),
         cmocka_unit_test(csrf_holds_for_its_page_and_time),
         cmocka_unit_test(csrf_changed_anywhere_is_refused),
+        cmocka_unit_test(the_buyers_cookie),
+        cmocka_unit_test(odd_buyers_are_refused),
     };
     int failed;
 

@@ -244,8 +244,8 @@ static void refusals_have_their_own_reason(void **state)
         for (j = 0; j < sizeof(classes) / sizeof(classes[0]); j++) {
             if (strcmp(classes[j].class, support_text(vector, "class")) == 0 &&
                 err.code != classes[j].rc) {
-                /* GBK is not even UTF-8, whatever is signed; an empty root holds no signature; which
-                 * type had to be used is the flow's to say */
+                /* GBK is not even UTF-8, whatever is signed; an empty root holds no signature;
+                 * which type had to be used is the flow's to say */
                 assert_true(strstr(support_text(vector, "name"), "GBK") ||
                             strstr(support_text(vector, "name"), "configured HMAC") ||
                             strstr(support_text(vector, "name"), "empty root"));
