@@ -10,9 +10,10 @@ LINE = re.compile(r"\[(?P<time>[^\]]+)\] \[(?P<module>[^:\]]*):(?P<level>[a-z0-9
 BAD_LEVELS = ("emerg", "alert", "crit", "error", "warn")
 # httpd tells of a crashed child at level notice.
 CRASH = re.compile(r"exit signal|seg(mentation )?fault", re.I)
-# The event MPM's own race between a connection's end and a child's; nothing is lost.
+# The event MPM's own race between a connection's end and a child's; nothing is lost. And mod_ssl
+# where the system has a newer httpd than OpenSSL: the same ABI, told at every start.
 NOISE = re.compile(r"\(9\)Bad file descriptor: AH0309[23]: process_(lingering_close|socket): "
-                   "apr_pollset_add failure")
+                   "apr_pollset_add failure|AH01882: Init: this version of mod_ssl was compiled")
 # How long an announced line may still take to appear: the module's threads log by themselves.
 LATE = 2.0
 
