@@ -7,6 +7,7 @@
 #include <apr_time.h>
 #include "secret.h"
 #include "sign.h"
+#include "target.h"
 
 typedef struct wxpay_account_t {
     const char *site;       /* the owner of orders: WxPaySiteId, else public_url */
@@ -30,8 +31,8 @@ typedef struct wxpay_account_t {
     const char *gateway_proxy; /* http://host:port; NULL: the gateway is asked directly */
     /* Notifications of at least this much are confirmed by orderquery; -1: none, 0: all. */
     apr_int64_t confirm_min_fen;
-    int deliver_orphans; /* WxPayOrphans Deliver */
-    int has_deliver_to;  /* somebody wants order.paid events */
+    int deliver_orphans;          /* WxPayOrphans Deliver */
+    const wxpay_target_t *target; /* who is told about its orders; NULL: nobody */
 } wxpay_account_t;
 
 /* Signature types a message may carry when nothing else is known about its order: HMAC configured

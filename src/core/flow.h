@@ -21,6 +21,8 @@
 #include "log.h"
 #include "notice.h"
 #include "order.h"
+#include "outbox.h"
+#include "sites.h"
 #include "store.h"
 
 typedef struct wxpay_flow_t wxpay_flow_t;
@@ -29,6 +31,8 @@ typedef struct wxpay_flow_options_t {
     wxpay_store_t *store;
     const wxpay_api_t *api;
     const wxpay_log_t *log;
+    wxpay_outbox_t *outbox;  /* NULL: events are recorded as unwanted, and nobody is told */
+    wxpay_sites_t sites;     /* for wxpay_flow_sweep() and for events; find may be NULL in tests */
     apr_time_t (*now)(void); /* NULL: apr_time_now; tests bring their own clock */
 } wxpay_flow_options_t;
 
@@ -103,6 +107,20 @@ wxpay_rc_e wxpay_flow_nudge(wxpay_flow_t *flow, const wxpay_account_t *account,
 wxpay_rc_e wxpay_flow_query(wxpay_flow_t *flow, const wxpay_account_t *account,
                             const char *out_trade_no, apr_interval_time_t wait, apr_pool_t *pool,
                             wxpay_snapshot_t **snap, wxpay_error_t *err);
+
+/* A buyer says that they paid: ask the gateway about what is open, unless it is being asked, was
+ * asked less than 5 s ago, or the order is not open there. Never waits; what is found paid shows in
+ * the order. Errors: WXPAY_ENOTFOUND, WXPAY_ESTORE, WXPAY_EBUSY. */
+wxpay_rc_e wxpay_flow_ask(wxpay_flow_t *flow, const wxpay_account_t *account,
+                          const char *out_trade_no, wxpay_error_t *err);
+
+/* Go on with what is due although nobody asks, of whatever site (reconciling): attempts to be
+ * queried (15 s, 1, 3, 10 and 30 min after they were sent; CLOSED ones again after 10 min and 24
+ * h), calls to be repeated, and orders whose time is over (queried, then closed at the gateway; the
+ * order becomes CLOSED, or EXPIRED where nothing was ever sent). Starts at most `budget` runs, the
+ * longest due first, and waits for none: to be called every second by one process; more are
+ * harmless, since leases decide. Errors (the log has been told): WXPAY_ESTORE, WXPAY_EBUSY. */
+wxpay_rc_e wxpay_flow_sweep(wxpay_flow_t *flow, int budget, wxpay_error_t *err);
 
 /* Close the order here and at the gateway. WXPAY_OK when CLOSED, or still closing (state PENDING,
  * busy or waiting for the gateway's 5 minutes: it goes on with later requests). An order that turns

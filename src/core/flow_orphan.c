@@ -42,7 +42,9 @@ static wxpay_rc_e write_event(wxpay_tx_t *tx, const wxpay_account_t *account,
     event.site = account->site;
     event.type = "order.orphan";
     event.body = wxpay_json_text(pool, body);
-    event.state = account->has_deliver_to ? "pending" : "unwanted";
+    event.state = account->target && (account->target->types & WXPAY_EVENT_BIT(WXPAY_EVENT_ORPHAN))
+                      ? "pending"
+                      : "unwanted";
     return wxpay_row_event_insert(tx, &event, err);
 }
 

@@ -28,6 +28,7 @@ static wxpay_rc_e write_event(wxpay_tx_t *tx, const wxpay_account_t *account,
                               apr_pool_t *pool, wxpay_error_t *err)
 {
     wxpay_event_t event = {NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL};
+    wxpay_event_e kind;
     char at[WXPAY_RFC3339_SIZE];
     const char *random;
     json_t *body = wxpay_json_object(pool);
@@ -50,7 +51,10 @@ static wxpay_rc_e write_event(wxpay_tx_t *tx, const wxpay_account_t *account,
     event.type = type;
     event.created_at = now;
     event.body = wxpay_json_text(pool, body);
-    event.state = account->has_deliver_to ? "pending" : "unwanted";
+    event.state = account->target && wxpay_event_by_name(type, &kind) &&
+                          (account->target->types & WXPAY_EVENT_BIT(kind))
+                      ? "pending"
+                      : "unwanted";
     if (!event.body) {
         return wxpay_error_set(err, WXPAY_EINTERNAL, "write event", "out of memory");
     }

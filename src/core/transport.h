@@ -12,6 +12,12 @@ typedef struct wxpay_http_request_t {
     const char *content_type;
     const char *body;
     apr_size_t body_len;
+    /* Further header lines, "Name: value", ends with NULL; NULL: none. */
+    const char *const *headers;
+    /* "address:port" of a listener of this very server (an IPv6 address in brackets): connect
+     * there, whatever host url names, and don't check its certificate, since the way there leaves
+     * no host. Plain http is allowed then. NULL: url's own host. */
+    const char *connect_to;
     const char *ca_pem; /* NULL: the system's CAs; must live as long as the transport */
     const char *proxy;  /* http://host:port to tunnel through, or NULL; lives as ca_pem does */
     apr_interval_time_t timeout;         /* whole exchange */

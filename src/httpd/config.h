@@ -20,7 +20,7 @@
 #define MOD_WXPAY_VERSION "0.1.0"
 
 /* More than the directives there are; directives.c asserts it at compile time. */
-#define MOD_WXPAY_DIRECTIVES_MAX 40
+#define MOD_WXPAY_DIRECTIVES_MAX 64
 
 /* WxPayApiAllow: a bit set. */
 #define MOD_WXPAY_ALLOW_CREATE 0x01u
@@ -51,6 +51,17 @@ typedef struct mod_wxpay_timeout_t {
     apr_interval_time_t connect; /* microseconds */
 } mod_wxpay_timeout_t;
 
+typedef struct mod_wxpay_deliver_t {
+    const char *url;  /* absolute; NULL: path says where on this very server */
+    const char *path; /* NULL: url */
+    unsigned types;   /* WXPAY_EVENT_BIT()s */
+} mod_wxpay_deliver_t;
+
+typedef struct mod_wxpay_retention_t {
+    apr_interval_time_t notices; /* 0: for ever */
+    apr_interval_time_t orders;  /* 0: for ever */
+} mod_wxpay_retention_t;
+
 typedef struct mod_wxpay_server_t {
     /* As written, or inherited; see directives.c. NULL paths are endpoints that do not exist. */
     const char *appid;
@@ -73,6 +84,10 @@ typedef struct mod_wxpay_server_t {
     mod_wxpay_secrets_t link_key; /* current is NULL: no signed links */
     apr_int64_t confirm_min_fen;  /* notifications from this amount on are confirmed; -1: none */
     int deliver_orphans;
+    mod_wxpay_deliver_t deliver; /* url and path are NULL: nobody is told */
+    mod_wxpay_secrets_t deliver_key;
+    const char *deliver_ca_pem;      /* what is in WxPayDeliverCAFile; NULL: the system's CAs */
+    mod_wxpay_retention_t retention; /* the main server's */
     mod_wxpay_gateway_t gateway;
     const char *gateway_ca_pem; /* what is in WxPayGatewayCAFile; NULL: the system's CAs */
     const char *gateway_proxy;  /* http://host:port; NULL: none */
@@ -100,6 +115,9 @@ typedef struct mod_wxpay_dir_t {
     const char *return_url; /* absolute URL or /path; NULL: stay on the paid page */
     /* Of const char *, lower case, host or host:port; NULL: only the public URL's own host. */
     const apr_array_header_t *return_hosts;
+    int handoff;             /* X-WxPay-Order response headers are honoured here */
+    apr_int64_t handoff_max; /* fen; meaningful where it was written, see where */
+    int verify_delivery;     /* only verified deliveries may enter */
     const char *where[MOD_WXPAY_DIRECTIVES_MAX];
 } mod_wxpay_dir_t;
 

@@ -122,6 +122,22 @@ const command_rec mod_wxpay_directives[] = {
         MOD_WXPAY_ROW_DIR, "url|/path: where the buyer goes after paying"),
     ROW("WxPayReturnHosts", BOTH, DIR_(return_hosts), mod_wxpay_value_return_hosts, 1, -1,
         MOD_WXPAY_ROW_DIR, "host ...: hosts that an order's return_url may name"),
+    ROW("WxPayHandoff", BOTH, DIR_(handoff), mod_wxpay_value_flag, 1, 1, MOD_WXPAY_ROW_DIR,
+        "On|Off: an X-WxPay-Order header in a response from here starts a payment"),
+    ROW("WxPayHandoffMax", BOTH, DIR_(handoff_max), mod_wxpay_value_amount, 1, 1, MOD_WXPAY_ROW_DIR,
+        "amount: a hand-off of more than that is refused, such as 500.00"),
+    ROW("WxPayDeliverTo", RSRC_CONF, SERVER(deliver), mod_wxpay_value_deliver_to, 1, -1, SITE,
+        "url|/path [types ...]: the script that is told when an order is paid"),
+    ROW("WxPayDeliverKey", RSRC_CONF, SERVER(deliver_key), mod_wxpay_secret_deliver_key, 1, 2,
+        SITE | SECRET,
+        "secret [previous-secret]: signs deliveries: whsec_... by file:path, \"exec:program args\" "
+        "or itself"),
+    ROW("WxPayDeliverCAFile", RSRC_CONF, SERVER(deliver_ca_pem), mod_wxpay_value_pem, 1, 1, 0,
+        "file: PEM file of the CAs that may vouch for the host of WxPayDeliverTo"),
+    ROW("WxPayVerifyDelivery", BOTH, DIR_(verify_delivery), mod_wxpay_value_flag, 1, 1,
+        MOD_WXPAY_ROW_DIR, "On|Off: only verified deliveries may enter here"),
+    ROW("WxPayRetention", RSRC_CONF, SERVER(retention), mod_wxpay_value_retention, 1, 2, GLOBAL,
+        "notices=time orders=time: when personal data is erased"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
 
 static_assert(sizeof(mod_wxpay_directives) / sizeof(mod_wxpay_directives[0]) <=

@@ -1,6 +1,7 @@
 #include "secret_source.h"
 #include "config.h"
 #include "clock.h"
+#include "delivery.h"
 #include <http_core.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -270,4 +271,30 @@ const char *mod_wxpay_secret_api_key(cmd_parms *cmd, void *member, int argc, cha
 const char *mod_wxpay_secret_link_key(cmd_parms *cmd, void *member, int argc, char *const argv[])
 {
     return one_or_two(cmd, member, argc, argv);
+}
+
+static const char *webhook_key(cmd_parms *cmd, const char *text, const wxpay_secret_t **key)
+{
+    static const char wanted[] =
+        "WxPayDeliverKey is whsec_ and the base64 of 24 to 64 bytes; make one with: "
+        "echo whsec_$(openssl rand -base64 32)";
+    const wxpay_secret_t *written = NULL;
+    const char *err = read_secret(cmd, text, 38, 96, wanted, &written);
+    wxpay_error_t why;
+
+    if (!err && written &&
+        wxpay_delivery_key(cmd->pool, (const char *)wxpay_secret_bytes(written),
+                           wxpay_secret_len(written), key, &why) != WXPAY_OK) {
+        err = apr_psprintf(cmd->pool, "WXP0140: the secret is %s; %s", why.detail, wanted);
+    }
+    return err;
+}
+
+const char *mod_wxpay_secret_deliver_key(cmd_parms *cmd, void *member, int argc, char *const argv[])
+{
+    mod_wxpay_secrets_t *secrets = member;
+    const char *err = webhook_key(cmd, argv[0], &secrets->current);
+
+    secrets->previous = NULL;
+    return !err && argc > 1 ? webhook_key(cmd, argv[1], &secrets->previous) : err;
 }

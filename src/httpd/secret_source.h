@@ -19,6 +19,9 @@ mod_wxpay_value_fn mod_wxpay_secret_key_previous;
 /* mod_wxpay_secrets_t: as api_key. */
 mod_wxpay_value_fn mod_wxpay_secret_link_key;
 
+/* mod_wxpay_secrets_t: one or two whsec_ keys, decoded. */
+mod_wxpay_value_fn mod_wxpay_secret_deliver_key;
+
 /* "file:/path", "exec:/program" (its arguments may be secrets themselves) or "in the configuration
  * itself"; of two secrets both. In cmd->pool. */
 const char *mod_wxpay_secret_origin(cmd_parms *cmd, int argc, char *const argv[]);

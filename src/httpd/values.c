@@ -155,7 +155,7 @@ const char *mod_wxpay_value_gateway(cmd_parms *cmd, void *member, int argc, char
 
 /* Letters, digits and -._~ only: such a path reads the same before and after URL decoding, so that
  * every phase of httpd sees the same one. */
-static const char *bad_path(const char *path)
+const char *mod_wxpay_bad_path(const char *path)
 {
     const char *c, *segment = path + 1;
 
@@ -190,7 +190,7 @@ static const char *bad_path(const char *path)
 
 const char *mod_wxpay_value_path(cmd_parms *cmd, void *member, int argc, char *const argv[])
 {
-    const char *wrong = bad_path(argv[0]);
+    const char *wrong = mod_wxpay_bad_path(argv[0]);
 
     (void)argc;
     if (wrong) {
@@ -266,7 +266,7 @@ int mod_wxpay_parse_time(const char *text, apr_interval_time_t *t)
     for (i = 0; c > text && i < sizeof(units) / sizeof(units[0]); i++) {
         if (ap_cstr_casecmp(c, units[i].unit) == 0) {
             *t = n * units[i].us;
-            return *t <= 366 * DAY;
+            return *t <= 3660 * DAY;
         }
     }
     return 0;

@@ -35,6 +35,13 @@ mod_wxpay_value_fn mod_wxpay_value_max_calls;     /* int */
 mod_wxpay_value_fn mod_wxpay_value_max_wait;      /* apr_interval_time_t */
 mod_wxpay_value_fn mod_wxpay_value_return_url;    /* const char * */
 mod_wxpay_value_fn mod_wxpay_value_return_hosts;  /* const apr_array_header_t * of const char * */
+mod_wxpay_value_fn mod_wxpay_value_flag;          /* int: On or Off */
+mod_wxpay_value_fn mod_wxpay_value_amount;        /* apr_int64_t: fen */
+mod_wxpay_value_fn mod_wxpay_value_deliver_to;    /* mod_wxpay_deliver_t */
+mod_wxpay_value_fn mod_wxpay_value_retention;     /* mod_wxpay_retention_t */
+
+/* A path that reads the same before and after URL decoding: what is wrong with it, or NULL. */
+const char *mod_wxpay_bad_path(const char *path);
 
 /* 1 if host names this machine only: localhost, 127.0.0.0/8, ::1 (with or without brackets). */
 int mod_wxpay_host_is_loopback(const char *host);

@@ -12,8 +12,9 @@ LEVELS = (
     ("text", "error", "log", "secret", "buf", "money", "clock"),
     ("fields", "json", "html"),
     ("xml", "crypt", "sign"),
-    ("account", "order", "refund", "notice", "jsapi", "qr", "page", "delivery", "token", "link"),
-    ("transport", "engine", "api", "store"),
+    ("account", "target", "sites", "order", "refund", "notice", "jsapi", "qr", "page", "delivery",
+     "token", "link"),
+    ("transport", "engine", "api", "store", "outbox"),
     ("flow",),
 )
 LEVEL = {noun: level for level, nouns in enumerate(LEVELS) for noun in nouns}
