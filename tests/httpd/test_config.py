@@ -11,6 +11,7 @@ from .web import Web
 
 KEY = "8934e7d15453e97507ef794cf7b0519d"
 API_KEY = "6f1ed002ab5595859014ebf0951522d9aa"
+DELIVER_KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SITE = "${ROOT}/conf/site.conf"
 
 MERCHANT = """WxPayAppId wx2421b1c4370ec43b
@@ -219,6 +220,16 @@ ACCEPTED = {
                                                  "</Location>"],
     "WxPayReturnHosts": ["WxPayReturnHosts a.example B.example:8443",
                          "<Directory />\nWxPayReturnHosts a\n</Directory>"],
+    "WxPayHandoff": ["WxPayHandoff On", "<Directory />\nWxPayHandoff off\n</Directory>"],
+    "WxPayHandoffMax": ["WxPayHandoffMax 500.00"],
+    "WxPayDeliverTo": ["WxPayDeliverTo /hooks/paid.php",
+                       "WxPayDeliverTo https://app.example:8443/paid?shop=1 order.paid order.closed",
+                       "WxPayDeliverTo http://127.0.0.1:8080/paid order.orphan"],
+    "WxPayDeliverKey": ["WxPayDeliverKey " + DELIVER_KEY, "WxPayDeliverKey file:conf/deliver.key "
+                        + DELIVER_KEY],
+    "WxPayDeliverCAFile": ["WxPayDeliverCAFile conf/ca.pem"],
+    "WxPayVerifyDelivery": ["<Location /hooks>\nWxPayVerifyDelivery On\n</Location>"],
+    "WxPayRetention": ["WxPayRetention notices=90d", "WxPayRetention orders=3660d notices=24h"],
 }
 
 
@@ -238,6 +249,7 @@ def site(httpd, authority):
         server.write("conf/writable.key", KEY + "\n", 0o666)
         server.write("conf/site.key", API_KEY + "\n", 0o600)
         server.write("conf/other.key", KEY[::-1] + "\n", 0o600)
+        server.write("conf/deliver.key", DELIVER_KEY + "\n", 0o600)
         server.write("conf/old.key", API_KEY[::-1], 0o600)
         # The one who starts the server reads it, nobody else can.
         server.write("conf/ca.pem", pathlib.Path(authority.ca).read_text(), 0o600)
