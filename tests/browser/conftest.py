@@ -33,8 +33,9 @@ def theatre(pages):
 
 
 @pytest.fixture
-def stage(theatre):
+def stage(theatre, chromium):
     """The stand-in for the module, in its first state."""
+    chromium.driver.get("about:blank")  # the last test's page must not meet the new stage
     theatre.reset()
     return theatre
 
