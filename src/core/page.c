@@ -68,6 +68,8 @@ static const struct {
     {"failed-other", WXPAY_TEXT_FAILED_OTHER},
     {"failed-url", WXPAY_TEXT_FAILED_URL},
     {"failed-old", WXPAY_TEXT_FAILED_OLD},
+    {"asking", WXPAY_TEXT_ASKING},
+    {"not-yet", WXPAY_TEXT_NOT_YET},
     {"mini", WXPAY_TEXT_MINI},
     {"again", WXPAY_TEXT_PAY_AGAIN},
 };

@@ -3,6 +3,7 @@
 document.documentElement.classList.add('js');
 document.addEventListener('DOMContentLoaded', () => {
   const words = document.body.dataset;
+  const OPENS = 'form:not(.ask)'; // the form that opens, as against the one that asks
   const byId = (id) => document.getElementById(id);
   const live = byId('live');
   const lost = byId('lost');
@@ -67,6 +68,28 @@ document.addEventListener('DOMContentLoaded', () => {
     });
   }
 
+  // "I have paid": the server asks the gateway early; what comes of it is seen by looking.
+  function askEarly(form) {
+    return post(self + '/ask', form).then(look);
+  }
+
+  function tellAsked(text, done) {
+    const line = byId('asked');
+    if (line) {
+      line.hidden = false;
+      line.textContent = text;
+      byId('ask').disabled = !done;
+      say(text);
+    }
+  }
+
+  function askPressed(form) {
+    tellAsked(words.asking, false);
+    askEarly(form).catch(() => {}).then(() => {
+      setTimeout(() => tellAsked(words.notYet, true), 6000);
+    });
+  }
+
   // What the form's button does, without leaving the page.
   function open(form) {
     opens += 1;
@@ -81,7 +104,7 @@ document.addEventListener('DOMContentLoaded', () => {
     if (!note) {
       return;
     }
-    const button = part('form button');
+    const button = part(OPENS + ' button');
     const waits = deal === 'calling' || handed();
     note.hidden = !deal;
     note.textContent = words[deal] || '';
@@ -91,7 +114,7 @@ document.addEventListener('DOMContentLoaded', () => {
     byId('calm').hidden = Boolean(deal);
     part('h1').hidden = handed();
     part('.clock').hidden = handed();
-    part('form').hidden = handed() || deal === 'mini';
+    part(OPENS).hidden = handed() || deal === 'mini';
     part('[data-clip-link]').hidden = deal !== 'mini';
     button.disabled = waits || deal === 'deaf';
     if (deal && !waits) {
@@ -129,7 +152,7 @@ document.addEventListener('DOMContentLoaded', () => {
       return null;
     }
     wanted = false;
-    return post(self + '/jsapi', part('form')).then((reply) => {
+    return post(self + '/jsapi', part(OPENS)).then((reply) => {
       return reply.ok ? reply.json() : null;
     }).then((params) => {
       if (!params) {
@@ -141,6 +164,7 @@ document.addEventListener('DOMContentLoaded', () => {
         become(answer.name, answer.own);
         if (handed()) {
           setTimeout(() => { if (handed()) { become('slow'); } }, 20000);
+          setTimeout(() => { if (handed()) { askEarly(part(OPENS)).catch(() => {}); } }, 3000);
           step();
         }
       });
@@ -161,7 +185,7 @@ document.addEventListener('DOMContentLoaded', () => {
   }
 
   function step() {
-    const form = part('form');
+    const form = part(OPENS);
     clearTimeout(timer);
     if (busy || !pauses[main.dataset.page]) {
       return;
@@ -175,7 +199,7 @@ document.addEventListener('DOMContentLoaded', () => {
     }, () => {
       fails += 1;
     }).then(() => {
-      const button = part('form button');
+      const button = part(OPENS + ' button');
       busy = false;
       lost.hidden = fails < 2;
       main.classList.toggle('stuck', opens > 1 || fails > 0);
@@ -312,7 +336,8 @@ document.addEventListener('DOMContentLoaded', () => {
     left = null;
     const number = part('[data-clip]');
     const share = part('[data-clip-link]');
-    const form = part('form');
+    const form = part(OPENS);
+    const asks = part('form.ask');
     const back = part('#back');
     if (number) {
       addCopy(number.parentNode, 'copy', words.copy, number.textContent)
@@ -326,6 +351,12 @@ document.addEventListener('DOMContentLoaded', () => {
         event.preventDefault();
         form.querySelector('button').disabled = tapped = true;
         step();
+      });
+    }
+    if (asks) {
+      asks.addEventListener('submit', (event) => {
+        event.preventDefault();
+        askPressed(asks);
       });
     }
     if (['payable', 'tap', 'paid'].includes(main.dataset.page)) {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
+
 #include "clock.h"
 #include "html.h"
 #include "money.h"
@@ -192,6 +194,24 @@ static void add_form(wxpay_buf_t *out, const wxpay_page_view_t *view)
     wxpay_buf_puts(out, "</button></form>\n");
 }
 
+/* A notification that is lost or late: who has paid need not wait for it. */
+static void add_ask(wxpay_buf_t *out, const wxpay_page_view_t *view)
+{
+    const char *action;
+
+    if (view->page != WXPAY_PAGE_PAYABLE || !view->csrf || !view->self) {
+        return;
+    }
+    action = apr_pstrcat(out->pool, view->self, "/ask", NULL);
+    wxpay_buf_puts(out, "<form method=\"post\" class=\"ask\"");
+    add_attr(out, "action", action);
+    wxpay_buf_puts(out, "><input type=\"hidden\" name=\"csrf\"");
+    add_attr(out, "value", view->csrf);
+    wxpay_buf_puts(out, "/><button class=\"line\" id=\"ask\">");
+    put(out, view, WXPAY_TEXT_ASK);
+    wxpay_buf_puts(out, "</button></form>\n<p id=\"asked\" class=\"fine\" hidden=\"\"></p>\n");
+}
+
 /* Where the script tells how the payment inside WeChat goes. */
 static void add_note(wxpay_buf_t *out, const wxpay_page_view_t *view)
 {
@@ -277,6 +297,7 @@ static void add_state(wxpay_buf_t *out, const wxpay_page_view_t *view)
     add_note(out, view);
     add_copy_link(out, view);
     add_form(out, view);
+    add_ask(out, view);
     add_return(out, view);
     add_err_code(out, view);
     wxpay_buf_puts(out, "</section>\n");

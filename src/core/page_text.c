@@ -26,6 +26,7 @@ static const char *const texts[WXPAY_TEXT_COUNT][LANGS] = {
                               "在微信內付款需要 JavaScript。請在微信中打開本頁。",
                               "Paying inside WeChat needs JavaScript. Please open this page in "
                               "WeChat itself."},
+    [WXPAY_TEXT_ASK] = {"我已完成支付", "我已完成付款", "I have paid"},
     [WXPAY_TEXT_ERR_CODE] = {"错误代码", "錯誤代碼", "Error code"},
     [WXPAY_TEXT_CALM] = {"请在 {}内完成支付", "請在 {}內完成付款", "Please pay within {}"},
     [WXPAY_TEXT_LOUD] = {"剩余时间 {}", "剩餘時間 {}", "Time left {}"},
@@ -41,6 +42,15 @@ static const char *const texts[WXPAY_TEXT_COUNT][LANGS] = {
     [WXPAY_TEXT_LEFT_5] = {"支付时间剩余 5 分钟", "付款時間剩餘 5 分鐘", "5 minutes left to pay"},
     [WXPAY_TEXT_LEFT_1] = {"支付时间剩余 1 分钟", "付款時間剩餘 1 分鐘", "1 minute left to pay"},
     [WXPAY_TEXT_LEFT_0] = {"支付时间已到", "付款時間已到", "The time to pay is over"},
+    [WXPAY_TEXT_ASKING] = {"正在向微信支付查询……", "正在向微信支付查詢……",
+                           "Asking WeChat Pay…"},
+    [WXPAY_TEXT_NOT_YET] = {"微信支付还没有收到这笔付款。如果微信已扣款，款项不会丢失，本页会自动"
+                            "更新。请勿重复支付。",
+                            "微信支付尚未收到這筆付款。如果微信已扣款，款項不會遺失，本頁會自動"
+                            "更新。請勿重複付款。",
+                            "WeChat Pay has not received it yet. If WeChat has charged you, the "
+                            "payment is not lost: this page updates by itself. Please do not pay "
+                            "again."},
     [WXPAY_TEXT_CALLING] = {"正在打开微信支付……", "正在打開微信支付……", "Opening WeChat Pay…"},
     [WXPAY_TEXT_DEAF] = {"微信没有响应。还没有扣款。请稍候，或关闭本页后在微信中重新打开。",
                          "微信沒有回應。尚未扣款。請稍候，或關閉本頁後在微信中重新打開。",

@@ -26,6 +26,7 @@ typedef enum wxpay_page_text_e {
     WXPAY_TEXT_HOW,       /* PAYABLE: how to scan */
     WXPAY_TEXT_PAY,       /* the button of TAP */
     WXPAY_TEXT_NO_SCRIPT, /* TAP without JavaScript */
+    WXPAY_TEXT_ASK,       /* PAYABLE: the button of who has paid and sees nothing of it */
     WXPAY_TEXT_ERR_CODE,
     WXPAY_TEXT_CALM, /* countdown while there is much time */
     WXPAY_TEXT_LOUD, /* countdown near the end */
@@ -41,6 +42,8 @@ typedef enum wxpay_page_text_e {
     WXPAY_TEXT_LEFT_5,
     WXPAY_TEXT_LEFT_1,
     WXPAY_TEXT_LEFT_0,
+    WXPAY_TEXT_ASKING,       /* PAYABLE: that button was pressed */
+    WXPAY_TEXT_NOT_YET,      /* ... and nothing has come of it */
     WXPAY_TEXT_CALLING,      /* TAP: WeChat's own dialog is about to open */
     WXPAY_TEXT_DEAF,         /* TAP: WeChat's bridge is not there after 5 s */
     WXPAY_TEXT_CONFIRMING,   /* TAP: WeChat says ok, the server does not yet */

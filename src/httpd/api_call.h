@@ -20,6 +20,7 @@ typedef struct mod_wxpay_api_call_t {
     const mod_wxpay_server_t *cfg;
     const mod_wxpay_child_t *child;
     const char *number; /* of /orders/<number>...; NULL for /orders */
+    const char *event;  /* of /orders/<number>/deliveries/<event>/resend, else NULL */
     const char *body;
     apr_size_t body_len;
 } mod_wxpay_api_call_t;
@@ -32,6 +33,9 @@ int mod_wxpay_api_list(const mod_wxpay_api_call_t *call);
 int mod_wxpay_api_read(const mod_wxpay_api_call_t *call);
 /* POST /orders/<number>/close */
 int mod_wxpay_api_close(const mod_wxpay_api_call_t *call);
+
+/* POST /orders/<number>/deliveries/<event>/resend */
+int mod_wxpay_api_resend(const mod_wxpay_api_call_t *call);
 
 /* An order as every answer shows it, with its pay_url and, while a JSAPI attempt can be paid, the
  * parameters for it (`jsapi`); released with the request. */

@@ -89,20 +89,40 @@ typedef struct route_t {
     int (*run)(const mod_wxpay_api_call_t *call); /* NULL: not available yet */
 } route_t;
 
+#define RESEND "/deliveries/*/resend"
+
 static const route_t routes[] = {
     {NULL, "GET, HEAD, POST", MOD_WXPAY_ALLOW_CREATE, "create", mod_wxpay_api_create},
     {NULL, "GET, HEAD, POST", MOD_WXPAY_ALLOW_QUERY, "query", mod_wxpay_api_list},
     {"", "GET, HEAD", MOD_WXPAY_ALLOW_QUERY, "query", mod_wxpay_api_read},
     {"/close", "POST", MOD_WXPAY_ALLOW_CLOSE, "close", mod_wxpay_api_close},
+    {RESEND, "POST", MOD_WXPAY_ALLOW_QUERY, "query", mod_wxpay_api_resend},
     {"/refunds", "GET, HEAD, POST", 0, "refund", NULL},
 };
 
+/* The event of "/deliveries/<event>/resend", or NULL. */
+static const char *event_of(apr_pool_t *p, const char *tail)
+{
+    static const char before[] = "/deliveries/", after[] = "/resend";
+    const char *event = tail + sizeof(before) - 1;
+    apr_size_t len;
+
+    if (strncmp(tail, before, sizeof(before) - 1) != 0) {
+        return NULL;
+    }
+    len = strcspn(event, "/");
+    return len > 0 && len <= 64 && strcmp(event + len, after) == 0 ? apr_pstrmemdup(p, event, len)
+                                                                   : NULL;
+}
+
 /* rest is decoded already, once: a '/' in it always separates. NULL: no such thing. */
-static const route_t *find_route(const request_rec *r, const char *rest, const char **number)
+static const route_t *find_route(const request_rec *r, const char *rest, const char **number,
+                                 const char **event)
 {
     const char *tail;
 
     *number = NULL;
+    *event = NULL;
     if (strcmp(rest, "/orders") == 0) {
         return &routes[r->method_number == M_GET];
     }
@@ -115,6 +135,8 @@ static const route_t *find_route(const request_rec *r, const char *rest, const c
         return NULL;
     }
     *number = apr_pstrmemdup(r->pool, rest, (apr_size_t)(tail - rest));
+    *event = event_of(r->pool, tail);
+    tail = *event ? RESEND : tail;
     for (apr_size_t i = 2; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (strcmp(routes[i].tail, tail) == 0) {
             return &routes[i];
@@ -126,7 +148,7 @@ static const route_t *find_route(const request_rec *r, const char *rest, const c
 static int dispatch(mod_wxpay_api_call_t *call, const char *rest)
 {
     request_rec *r = call->r;
-    const route_t *route = find_route(r, rest, &call->number);
+    const route_t *route = find_route(r, rest, &call->number, &call->event);
 
     if (!route) {
         return mod_wxpay_api_problem(r, HTTP_NOT_FOUND, "not_found",
@@ -165,7 +187,7 @@ static int dispatch(mod_wxpay_api_call_t *call, const char *rest)
 
 int mod_wxpay_api(request_rec *r, const mod_wxpay_server_t *cfg, const char *rest)
 {
-    mod_wxpay_api_call_t call = {r, cfg, mod_wxpay_child(), NULL, "", 0};
+    mod_wxpay_api_call_t call = {r, cfg, mod_wxpay_child(), NULL, NULL, "", 0};
     /* first of all, whoever asks: what is left unread would be taken for the next request */
     int status = mod_wxpay_read_body(r, MOD_WXPAY_BODY_MAX, &call.body, &call.body_len);
 

@@ -44,7 +44,18 @@ json_t *mod_wxpay_api_order_json(const mod_wxpay_api_call_t *call, const wxpay_s
 
 static int send_order(const mod_wxpay_api_call_t *call, int status, const wxpay_snapshot_t *snap)
 {
-    return mod_wxpay_send_json(call->r, status, mod_wxpay_api_order_json(call, snap));
+    const wxpay_order_t *order = snap->order;
+    json_t *json = mod_wxpay_api_order_json(call, snap);
+    json_t *deliveries;
+    wxpay_error_t err;
+
+    wxpay_error_clear(&err);
+    if (wxpay_outbox_list(call->child->store, order->mch_id, order->out_trade_no, call->r->pool,
+                          &deliveries, &err) != WXPAY_OK) {
+        return mod_wxpay_api_failed(call->r, &err);
+    }
+    json_object_set(json, "deliveries", deliveries);
+    return mod_wxpay_send_json(call->r, status, json);
 }
 
 static void set_location(const mod_wxpay_api_call_t *call, const char *number)

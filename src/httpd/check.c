@@ -1,4 +1,5 @@
 #include "check.h"
+#include "check_int.h"
 #include "config.h"
 #include "module.h"
 #include "state.h"
@@ -7,20 +8,8 @@
 #include <apr_strings.h>
 #include <apr_uri.h>
 
-typedef struct check_t {
-    apr_pool_t *p;
-    server_rec *main_server;
-    int errors;
-    apr_pool_t *pconf;
-    int style; /* APLOG_STARTUP while somebody sits at a terminal, 0 for error_log */
-} check_t;
-
-/* APLOG_ERR fails the configuration, APLOG_WARNING does not. where: "file:line" that wrote it. */
-static void report(check_t *check, int level, const char *id, const server_rec *s,
-                   const char *where, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
-
-static void report(check_t *check, int level, const char *id, const server_rec *s,
-                   const char *where, const char *fmt, ...)
+void mod_wxpay_report(mod_wxpay_check_t *check, int level, const char *id, const server_rec *s,
+                      const char *where, const char *fmt, ...)
 {
     const char *name = mod_wxpay_config_server(s)->name;
     const char *line;
@@ -63,7 +52,8 @@ static const char *path_of(const mod_wxpay_server_t *cfg, int n)
     return n == 0 ? cfg->notify_path : n == 1 ? cfg->checkout_path : cfg->api_path;
 }
 
-static void check_merchant(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+static void check_merchant(mod_wxpay_check_t *check, const server_rec *s,
+                           const mod_wxpay_server_t *cfg)
 {
     static const char *const needed[][2] = {
         {"WxPayMchId", "\"WxPayMchId 1230000109\" (the merchant number)"},
@@ -77,46 +67,52 @@ static void check_merchant(check_t *check, const server_rec *s, const mod_wxpay_
     }
     for (i = 0; i < 3; i++) {
         if (!mod_wxpay_config_where(cfg, needed[i][0])) {
-            report(check, APLOG_ERR, "WXP0201", s, where,
-                   "%s is set but %s is missing here (a server that sets one of a merchant's "
-                   "directives inherits none of them): write %s",
-                   group[wrote], needed[i][0], needed[i][1]);
+            mod_wxpay_report(
+                check, APLOG_ERR, "WXP0201", s, where,
+                "%s is set but %s is missing here (a server that sets one of a merchant's "
+                "directives inherits none of them): write %s",
+                group[wrote], needed[i][0], needed[i][1]);
         }
     }
     if (!cfg->public_url && !cfg->name) {
-        report(check, APLOG_ERR, "WXP0202", s, where,
-               "this server has no public name: write \"WxPayPublicURL https://shop.example\" "
-               "(or ServerName) here");
+        mod_wxpay_report(
+            check, APLOG_ERR, "WXP0202", s, where,
+            "this server has no public name: write \"WxPayPublicURL https://shop.example\" "
+            "(or ServerName) here");
     }
 }
 
-static int same_secret(const wxpay_secret_t *a, const wxpay_secret_t *b)
+int mod_wxpay_same_secret(const wxpay_secret_t *a, const wxpay_secret_t *b)
 {
     return a && b &&
            wxpay_secret_equals(a, (const char *)wxpay_secret_bytes(b), wxpay_secret_len(b));
 }
 
-static void check_group(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+static void check_group(mod_wxpay_check_t *check, const server_rec *s,
+                        const mod_wxpay_server_t *cfg)
 {
     const char *where = mod_wxpay_config_where(cfg, "WxPayKeyPrevious");
 
     if (cfg->sub_appid && !cfg->sub_mch_id) {
-        report(check, APLOG_ERR, "WXP0214", s, mod_wxpay_config_where(cfg, "WxPaySubAppId"),
-               "a sub-merchant's app id needs its number: write \"WxPaySubMchId 1900000109\" here, "
-               "or remove WxPaySubAppId if this is no service provider");
+        mod_wxpay_report(
+            check, APLOG_ERR, "WXP0214", s, mod_wxpay_config_where(cfg, "WxPaySubAppId"),
+            "a sub-merchant's app id needs its number: write \"WxPaySubMchId 1900000109\" here, "
+            "or remove WxPaySubAppId if this is no service provider");
     }
-    if (same_secret(cfg->key_previous.key, cfg->key)) {
-        report(check, APLOG_ERR, "WXP0215", s, where,
-               "WxPayKeyPrevious is the same as WxPayKey: put the new key into WxPayKey, or remove "
-               "WxPayKeyPrevious");
+    if (mod_wxpay_same_secret(cfg->key_previous.key, cfg->key)) {
+        mod_wxpay_report(
+            check, APLOG_ERR, "WXP0215", s, where,
+            "WxPayKeyPrevious is the same as WxPayKey: put the new key into WxPayKey, or remove "
+            "WxPayKeyPrevious");
     }
     if (where && cfg->key_previous.until <= apr_time_now()) {
-        report(check, APLOG_WARNING, "WXP0216", s, where,
-               "the time of WxPayKeyPrevious is over, so it is ignored: remove it");
+        mod_wxpay_report(check, APLOG_WARNING, "WXP0216", s, where,
+                         "the time of WxPayKeyPrevious is over, so it is ignored: remove it");
     }
 }
 
-static void check_public_url(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+static void check_public_url(mod_wxpay_check_t *check, const server_rec *s,
+                             const mod_wxpay_server_t *cfg)
 {
     apr_uri_t uri;
 
@@ -124,16 +120,17 @@ static void check_public_url(check_t *check, const server_rec *s, const mod_wxpa
         strncmp(cfg->public_url, "http://", 7) == 0 &&
         apr_uri_parse(check->p, cfg->public_url, &uri) == APR_SUCCESS &&
         !mod_wxpay_host_is_loopback(uri.hostname)) {
-        report(check, APLOG_WARNING, "WXP0203", s, mod_wxpay_config_where(cfg, "WxPayPublicURL"),
-               "buyers and notifications come over plain http, for everybody on the way to read: "
-               "write \"WxPayPublicURL https://%s\"",
-               uri.hostname);
+        mod_wxpay_report(
+            check, APLOG_WARNING, "WXP0203", s, mod_wxpay_config_where(cfg, "WxPayPublicURL"),
+            "buyers and notifications come over plain http, for everybody on the way to read: "
+            "write \"WxPayPublicURL https://%s\"",
+            uri.hostname);
     }
 }
 
 /* Paths without a merchant are fine on the main server when a virtual host has one: they are that
  * one's defaults. */
-static int merchant_elsewhere(const check_t *check, const server_rec *s)
+static int merchant_elsewhere(const mod_wxpay_check_t *check, const server_rec *s)
 {
     const server_rec *other;
 
@@ -145,7 +142,7 @@ static int merchant_elsewhere(const check_t *check, const server_rec *s)
     return 0;
 }
 
-static int has_merchant(const mod_wxpay_server_t *cfg)
+int mod_wxpay_has_merchant(const mod_wxpay_server_t *cfg)
 {
     int i;
 
@@ -157,7 +154,8 @@ static int has_merchant(const mod_wxpay_server_t *cfg)
     return 0;
 }
 
-static void check_overlap(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+static void check_overlap(mod_wxpay_check_t *check, const server_rec *s,
+                          const mod_wxpay_server_t *cfg)
 {
     int a, b;
 
@@ -168,61 +166,72 @@ static void check_overlap(check_t *check, const server_rec *s, const mod_wxpay_s
 
             if (a != b && outer && inner && strncmp(outer, inner, len) == 0 &&
                 (inner[len] == '/' || (inner[len] == '\0' && a < b))) {
-                report(check, APLOG_ERR, "WXP0205", s, mod_wxpay_config_where(cfg, paths[b]),
-                       "%s \"%s\" is %s %s \"%s\" (%s): give each a place of its own, such as "
-                       "/wxpay/notify, /wxpay/pay and /wxpay/api",
-                       paths[b], inner, inner[len] ? "inside" : "the same as", paths[a], outer,
-                       mod_wxpay_config_where(cfg, paths[a]));
+                mod_wxpay_report(
+                    check, APLOG_ERR, "WXP0205", s, mod_wxpay_config_where(cfg, paths[b]),
+                    "%s \"%s\" is %s %s \"%s\" (%s): give each a place of its own, such as "
+                    "/wxpay/notify, /wxpay/pay and /wxpay/api",
+                    paths[b], inner, inner[len] ? "inside" : "the same as", paths[a], outer,
+                    mod_wxpay_config_where(cfg, paths[a]));
             }
         }
     }
 }
 
-static void check_api_key(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+static void check_api_key(mod_wxpay_check_t *check, const server_rec *s,
+                          const mod_wxpay_server_t *cfg)
 {
     if (cfg->api_path && !mod_wxpay_config_where(cfg, "WxPayApiKey")) {
-        report(check, APLOG_ERR, "WXP0206", s, mod_wxpay_config_where(cfg, "WxPayApiPath"),
-               "WxPayApiPath is open without a key%s: write \"WxPayApiKey "
-               "file:/etc/apache2/wxpay/site.key\" here",
-               mod_wxpay_config_own_merchant(cfg) && s->is_virtual
-                   ? " (a server that is a merchant of its own inherits none)"
-                   : "");
+        mod_wxpay_report(check, APLOG_ERR, "WXP0206", s,
+                         mod_wxpay_config_where(cfg, "WxPayApiPath"),
+                         "WxPayApiPath is open without a key%s: write \"WxPayApiKey "
+                         "file:/etc/apache2/wxpay/site.key\" here",
+                         mod_wxpay_config_own_merchant(cfg) && s->is_virtual
+                             ? " (a server that is a merchant of its own inherits none)"
+                             : "");
     }
-    if (mod_wxpay_config_own(cfg, "WxPayApiKey") && same_secret(cfg->api_key.current, cfg->key)) {
-        report(check, APLOG_ERR, "WXP0207", s, mod_wxpay_config_where(cfg, "WxPayApiKey"),
-               "WxPayApiKey is the same as WxPayKey, which nobody but httpd may know: make one of "
-               "its own with: openssl rand -hex 32");
+    if (mod_wxpay_config_own(cfg, "WxPayApiKey") &&
+        mod_wxpay_same_secret(cfg->api_key.current, cfg->key)) {
+        mod_wxpay_report(
+            check, APLOG_ERR, "WXP0207", s, mod_wxpay_config_where(cfg, "WxPayApiKey"),
+            "WxPayApiKey is the same as WxPayKey, which nobody but httpd may know: make one of "
+            "its own with: openssl rand -hex 32");
     }
 }
 
-static void check_link_key(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+static void check_link_key(mod_wxpay_check_t *check, const server_rec *s,
+                           const mod_wxpay_server_t *cfg)
 {
     const char *where = mod_wxpay_config_where(cfg, "WxPayLinkKey");
 
     if (where && !cfg->checkout_path) {
-        report(check, APLOG_ERR, "WXP0217", s, where,
-               "signed links lead to the payment pages, but there is no place for them: write "
-               "\"WxPayCheckoutPath /wxpay/pay\"");
+        mod_wxpay_report(
+            check, APLOG_ERR, "WXP0217", s, where,
+            "signed links lead to the payment pages, but there is no place for them: write "
+            "\"WxPayCheckoutPath /wxpay/pay\"");
     }
-    if (mod_wxpay_config_own(cfg, "WxPayLinkKey") && same_secret(cfg->link_key.current, cfg->key)) {
-        report(check, APLOG_ERR, "WXP0218", s, where,
-               "WxPayLinkKey is the same as WxPayKey, which nobody but httpd may know: make one "
-               "of its own with: openssl rand -hex 32");
+    if (mod_wxpay_config_own(cfg, "WxPayLinkKey") &&
+        mod_wxpay_same_secret(cfg->link_key.current, cfg->key)) {
+        mod_wxpay_report(
+            check, APLOG_ERR, "WXP0218", s, where,
+            "WxPayLinkKey is the same as WxPayKey, which nobody but httpd may know: make one "
+            "of its own with: openssl rand -hex 32");
     }
 }
 
-static void check_endpoints(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+static void check_endpoints(mod_wxpay_check_t *check, const server_rec *s,
+                            const mod_wxpay_server_t *cfg)
 {
     const core_dir_config *core = ap_get_core_module_config(s->lookup_defaults);
     int i;
 
-    if (!has_merchant(cfg)) {
+    if (!mod_wxpay_has_merchant(cfg)) {
         const char *where = first_own(cfg, paths);
 
         if (where && !merchant_elsewhere(check, s)) {
-            report(check, APLOG_ERR, "WXP0204", s, where,
-                   "there is no merchant for this path: write WxPayAppId, WxPayMchId and WxPayKey "
-                   "here or in the main server");
+            mod_wxpay_report(
+                check, APLOG_ERR, "WXP0204", s, where,
+                "there is no merchant for this path: write WxPayAppId, WxPayMchId and WxPayKey "
+                "here or in the main server");
         }
         return;
     }
@@ -231,22 +240,18 @@ static void check_endpoints(check_t *check, const server_rec *s, const mod_wxpay
     check_link_key(check, s, cfg);
     for (i = 1; i < 3 && !cfg->notify_path; i++) {
         if (path_of(cfg, i)) {
-            report(check, APLOG_ERR, "WXP0208", s, mod_wxpay_config_where(cfg, paths[i]),
-                   "%s is set, but WeChat Pay has no place to report payments to: write "
-                   "\"WxPayNotifyPath /wxpay/notify\"",
-                   paths[i]);
+            mod_wxpay_report(check, APLOG_ERR, "WXP0208", s, mod_wxpay_config_where(cfg, paths[i]),
+                             "%s is set, but WeChat Pay has no place to report payments to: write "
+                             "\"WxPayNotifyPath /wxpay/notify\"",
+                             paths[i]);
         }
     }
-    if (cfg->deliver_orphans && !cfg->notify_path) {
-        report(check, APLOG_ERR, "WXP0209", s, mod_wxpay_config_where(cfg, "WxPayOrphans"),
-               "WxPayOrphans is about notifications, but there is no place for them: write "
-               "\"WxPayNotifyPath /wxpay/notify\"");
-    }
     if (cfg->notify_path && core->limit_req_body > 0 && core->limit_req_body < 65536) {
-        report(check, APLOG_WARNING, "WXP0210", s, mod_wxpay_config_where(cfg, "WxPayNotifyPath"),
-               "LimitRequestBody %" APR_OFF_T_FMT " of this server can cut notifications off: "
-               "write \"LimitRequestBody 65536\" or more",
-               core->limit_req_body);
+        mod_wxpay_report(
+            check, APLOG_WARNING, "WXP0210", s, mod_wxpay_config_where(cfg, "WxPayNotifyPath"),
+            "LimitRequestBody %" APR_OFF_T_FMT " of this server can cut notifications off: "
+            "write \"LimitRequestBody 65536\" or more",
+            core->limit_req_body);
     }
 }
 
@@ -258,7 +263,8 @@ static int same_merchant(const mod_wxpay_server_t *a, const mod_wxpay_server_t *
 
 /* WeChat Pay reports to one address; two merchants there means that one never hears of its money.
  * Buyers and backends of a site see its orders; two merchants there means that they cross over. */
-static void check_collisions(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+static void check_collisions(mod_wxpay_check_t *check, const server_rec *s,
+                             const mod_wxpay_server_t *cfg)
 {
     const server_rec *other;
 
@@ -270,22 +276,25 @@ static void check_collisions(check_t *check, const server_rec *s, const mod_wxpa
         }
         if (cfg->account->notify_url && theirs->account->notify_url &&
             strcmp(cfg->account->notify_url, theirs->account->notify_url) == 0) {
-            report(check, APLOG_ERR, "WXP0211", s, mod_wxpay_config_where(cfg, "WxPayMchId"),
-                   "notifications for merchant %s would go to %s, which is merchant %s (%s): give "
-                   "this server its own WxPayPublicURL or WxPayNotifyPath",
-                   cfg->mch_id, cfg->account->notify_url, theirs->mch_id,
-                   mod_wxpay_config_where(theirs, "WxPayMchId"));
+            mod_wxpay_report(
+                check, APLOG_ERR, "WXP0211", s, mod_wxpay_config_where(cfg, "WxPayMchId"),
+                "notifications for merchant %s would go to %s, which is merchant %s (%s): give "
+                "this server its own WxPayPublicURL or WxPayNotifyPath",
+                cfg->mch_id, cfg->account->notify_url, theirs->mch_id,
+                mod_wxpay_config_where(theirs, "WxPayMchId"));
         }
         else if (strcmp(cfg->account->site, theirs->account->site) == 0) {
-            report(check, APLOG_ERR, "WXP0219", s, mod_wxpay_config_where(cfg, "WxPayMchId"),
-                   "this server and another one (%s) keep their orders as the same site \"%s\", "
-                   "but are different merchants: give each its own WxPaySiteId or WxPayPublicURL",
-                   mod_wxpay_config_where(theirs, "WxPayMchId"), cfg->account->site);
+            mod_wxpay_report(
+                check, APLOG_ERR, "WXP0219", s, mod_wxpay_config_where(cfg, "WxPayMchId"),
+                "this server and another one (%s) keep their orders as the same site \"%s\", "
+                "but are different merchants: give each its own WxPaySiteId or WxPayPublicURL",
+                mod_wxpay_config_where(theirs, "WxPayMchId"), cfg->account->site);
         }
     }
 }
 
-static void check_state(check_t *check, const server_rec *s, const mod_wxpay_server_t *cfg)
+static void check_state(mod_wxpay_check_t *check, const server_rec *s,
+                        const mod_wxpay_server_t *cfg)
 {
     const char *dir_where = mod_wxpay_config_where(cfg, "WxPayStateDir");
     const char *store_where = mod_wxpay_config_where(cfg, "WxPayStore");
@@ -293,15 +302,16 @@ static void check_state(check_t *check, const server_rec *s, const mod_wxpay_ser
     const char *own_db = apr_pstrcat(check->p, cfg->state_dir, "/db/", NULL);
 
     if (err) {
-        report(check, APLOG_ERR, "WXP0212", s, dir_where ? dir_where : "default WxPayStateDir",
-               "the state directory cannot be used: %s", err);
+        mod_wxpay_report(check, APLOG_ERR, "WXP0212", s,
+                         dir_where ? dir_where : "default WxPayStateDir",
+                         "the state directory cannot be used: %s", err);
     }
     /* What lies in <statedir>/db is made by the server itself. */
     if (store_where && strncmp(cfg->store_path, own_db, strlen(own_db)) != 0) {
         err = mod_wxpay_state_inspect_store(check->p, cfg->store_path);
         if (err) {
-            report(check, APLOG_ERR, "WXP0213", s, store_where,
-                   "the database cannot be kept at %s: %s", cfg->store_path, err);
+            mod_wxpay_report(check, APLOG_ERR, "WXP0213", s, store_where,
+                             "the database cannot be kept at %s: %s", cfg->store_path, err);
         }
     }
 }
@@ -320,7 +330,7 @@ static void say_warnings(apr_pool_t *pconf)
 int mod_wxpay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     int running = ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_CONFIG;
-    check_t check = {
+    mod_wxpay_check_t check = {
         .p = ptemp, .pconf = pconf, .main_server = s, .style = running ? 0 : APLOG_STARTUP};
     const server_rec *each;
     int merchants = 0;
@@ -333,7 +343,7 @@ int mod_wxpay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
     for (each = s; each; each = each->next) {
         const mod_wxpay_server_t *cfg = mod_wxpay_config_server(each);
 
-        merchants += has_merchant(cfg);
+        merchants += mod_wxpay_has_merchant(cfg);
         if (!cfg->own) {
             continue; /* whatever there is to say was said about the server it inherits from */
         }
@@ -343,10 +353,12 @@ int mod_wxpay_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptem
         }
         check_public_url(&check, each, cfg);
         check_endpoints(&check, each, cfg);
+        mod_wxpay_check_deliver(&check, each, cfg);
         check_collisions(&check, each, cfg);
     }
     if (merchants) {
         check_state(&check, s, mod_wxpay_config_server(s));
+        mod_wxpay_check_modules(&check, mod_wxpay_config_server(s));
     }
     if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
         say_warnings(pconf);

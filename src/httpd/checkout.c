@@ -170,6 +170,24 @@ static int post(mod_wxpay_buyer_t *buyer)
     }
 }
 
+/* "I have paid." What is found shows in the order; the page looks. */
+static int ask(mod_wxpay_buyer_t *buyer)
+{
+    int status = check_post(buyer);
+    wxpay_error_t err;
+
+    if (status != OK) {
+        return status;
+    }
+    wxpay_error_clear(&err);
+    if (wxpay_flow_ask(buyer->child->flow, buyer->cfg->account, buyer->snap->order->out_trade_no,
+                       &err) != WXPAY_OK) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, buyer->r, "payment page: cannot ask early: %s",
+                      err.detail);
+    }
+    return answer(buyer, HTTP_OK, mod_wxpay_buyer_page(buyer));
+}
+
 static int jsapi(mod_wxpay_buyer_t *buyer)
 {
     int status = check_post(buyer);
@@ -228,7 +246,10 @@ static const char *split(mod_wxpay_buyer_t *buyer, const char *rest)
 
 static const char *methods(const char *what)
 {
-    return !*what ? "GET, HEAD, POST" : strcmp(what, "jsapi") ? "GET, HEAD" : "POST";
+    if (!*what) {
+        return "GET, HEAD, POST";
+    }
+    return strcmp(what, "jsapi") && strcmp(what, "ask") ? "GET, HEAD" : "POST";
 }
 
 static int answer_request(request_rec *r, const mod_wxpay_server_t *cfg, const char *rest)
@@ -257,6 +278,9 @@ static int answer_request(request_rec *r, const mod_wxpay_server_t *cfg, const c
     }
     if (!strcmp(what, "jsapi")) {
         return jsapi(&buyer);
+    }
+    if (!strcmp(what, "ask")) {
+        return ask(&buyer);
     }
     if (!strcmp(what, "qr.svg")) {
         return mod_wxpay_buyer_qr_svg(&buyer);

@@ -1,5 +1,6 @@
 #include "config.h"
 #include "directives.h"
+#include "targets.h"
 #include "values.h"
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -210,9 +211,9 @@ static const char *listen_ip(apr_pool_t *p, const server_rec *s)
     return NULL;
 }
 
-static const wxpay_account_t *account_of(apr_pool_t *p, const server_rec *s,
-                                         const mod_wxpay_server_t *cfg,
-                                         const mod_wxpay_server_t *main_cfg, const char *local_ip)
+static wxpay_account_t *account_of(apr_pool_t *p, const server_rec *s,
+                                   const mod_wxpay_server_t *cfg,
+                                   const mod_wxpay_server_t *main_cfg, const char *local_ip)
 {
     const mod_wxpay_server_t *owner = mod_wxpay_config_own_merchant(cfg) ? cfg : main_cfg;
     const char *ip = listen_ip(p, s);
@@ -265,7 +266,18 @@ void mod_wxpay_config_resolve(apr_pool_t *pconf, server_rec *main_server, const 
             cfg->name = name;
         }
         apply_defaults(pconf, cfg);
-        cfg->account = account_of(pconf, s, cfg, main_cfg, local_ip);
+    }
+    for (s = main_server; s; s = s->next) { /* knowing all their names */
+        mod_wxpay_server_t *cfg = ap_get_module_config(s->module_config, &wxpay_module);
+        wxpay_account_t *account = account_of(pconf, s, cfg, main_cfg, local_ip);
+
+        cfg->target = account ? mod_wxpay_target_make(pconf, main_server, s, account->public_url,
+                                                      &cfg->target_problem)
+                              : NULL;
+        if (account) {
+            account->target = cfg->target;
+        }
+        cfg->account = account;
     }
 }
 

@@ -109,6 +109,8 @@ typedef struct mod_wxpay_server_t {
     int index;                      /* 0, 1, ...: this server's place among all servers */
     const char *name;               /* the ServerName written for this very server, or NULL */
     const wxpay_account_t *account; /* NULL: no merchant here, so no endpoint answers */
+    wxpay_target_t *target;         /* account->target; its key is filled in before forking */
+    const char *target_problem;     /* why WxPayDeliverTo's path cannot be delivered to, or NULL */
 } mod_wxpay_server_t;
 
 typedef struct mod_wxpay_dir_t {

@@ -128,6 +128,28 @@ static void dump_orders(const dump_t *dump)
          cfg->support.text ? cfg->support.text : "none");
 }
 
+static void dump_deliver(const dump_t *dump)
+{
+    const wxpay_target_t *target = dump->cfg->account->target;
+    const char *types = "";
+    int event;
+
+    if (!target) {
+        line(dump, "told about orders", "nobody");
+        return;
+    }
+    for (event = 0; event < WXPAY_EVENTS; event++) {
+        if (target->types & WXPAY_EVENT_BIT(event)) {
+            types = apr_pstrcat(dump->p, types, " ", wxpay_event_name(event), NULL);
+        }
+    }
+    line(dump, "told about orders", "%s%s%s,%s", target->url, target->connect_to ? " at " : "",
+         target->connect_to ? target->connect_to : "", types);
+    line(dump, "deliveries signed by", "%s",
+         dump->cfg->deliver_key.current ? shown(dump, "WxPayDeliverKey")
+                                        : "a key derived from the state directory's secret");
+}
+
 static void dump_return(const dump_t *dump, const server_rec *s)
 {
     const mod_wxpay_dir_t *dir = ap_get_module_config(s->lookup_defaults, &wxpay_module);
@@ -181,6 +203,7 @@ static void dump_server(dump_t *dump, const server_rec *s)
     dump_endpoints(dump);
     dump_orders(dump);
     dump_return(dump, s);
+    dump_deliver(dump);
     dump_gateway(dump);
     dump_registration(dump);
 }

@@ -1,8 +1,10 @@
 #include "lifecycle.h"
 #include "module.h"
 #include "places.h"
+#include "reconcile.h"
 #include "state.h"
 #include "store_sqlite.h"
+#include "targets.h"
 #include "token.h"
 #include <ap_mpm.h>
 #include <http_core.h>
@@ -18,6 +20,7 @@
 #define STORE_MUTEX "wxpay-store"
 #define STOP_WAIT apr_time_from_sec(1)
 #define STORE_TIMEOUT apr_time_from_sec(2)
+#define COURIERS 64 /* deliveries under way at once, per process */
 
 /* The only mutable statics of the module; a cleanup of pconf forgets them. */
 static struct {
@@ -29,7 +32,7 @@ static struct {
     apr_global_mutex_t *mutex; /* prefork only */
     mod_wxpay_child_t *child;  /* in a child process */
     mod_wxpay_slot_t *slot;    /* of this child; NULL: nobody waits here */
-    int stopped;
+    atomic_int stopped;
 } life;
 
 int mod_wxpay_active(void)
@@ -40,6 +43,11 @@ int mod_wxpay_active(void)
 const mod_wxpay_child_t *mod_wxpay_child(void)
 {
     return life.child;
+}
+
+int mod_wxpay_stopping(void)
+{
+    return life.stopped;
 }
 
 const wxpay_secret_t *mod_wxpay_csrf_key(const mod_wxpay_server_t *cfg)
@@ -125,6 +133,16 @@ static int merchants(const server_rec *s)
     return n;
 }
 
+static int servers(const server_rec *s)
+{
+    int n = 0;
+
+    for (; s; s = s->next) {
+        n++;
+    }
+    return n;
+}
+
 static int is_threaded(void)
 {
     int threaded = 0;
@@ -146,6 +164,7 @@ static const char *prepare(apr_pool_t *pconf, server_rec *s, wxpay_secret_t **se
 {
     const mod_wxpay_server_t *cfg = mod_wxpay_config_server(s);
     int processes = 1, slots = 1;
+    wxpay_error_t unsaid;
     const char *err = mod_wxpay_state_prepare(pconf, cfg->state_dir, secret);
 
     if (err) {
@@ -153,8 +172,14 @@ static const char *prepare(apr_pool_t *pconf, server_rec *s, wxpay_secret_t **se
     }
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &processes);
     ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &slots);
+    if (mod_wxpay_targets_keys(pconf, s, *secret, &unsaid) != WXPAY_OK) {
+        return "no key for deliveries can be derived";
+    }
+    if (mod_wxpay_reconcile_register(pconf, s) != APR_SUCCESS) {
+        return "mod_watchdog does not take us on";
+    }
     if (mod_wxpay_shared_create(pconf, slots, processes * threads_per_process(),
-                                threads_per_process(), &life.shared) != APR_SUCCESS) {
+                                threads_per_process(), servers(s), &life.shared) != APR_SUCCESS) {
         return "there is no shared memory";
     }
     life.max_calls = cfg->max_calls;
@@ -282,11 +307,8 @@ static wxpay_rc_e derive_keys(apr_pool_t *p, mod_wxpay_child_t *child, const ser
 {
     const server_rec *s;
     wxpay_rc_e rc = WXPAY_OK;
-    int n = 0;
+    int n = servers(first);
 
-    for (s = first; s; s = s->next) {
-        n++;
-    }
     child->csrf = apr_pcalloc(p, (apr_size_t)n * sizeof(*child->csrf));
     child->buyer = apr_pcalloc(p, (apr_size_t)n * sizeof(*child->buyer));
     for (s = first; s && rc == WXPAY_OK; s = s->next) {
@@ -322,6 +344,26 @@ static void call_ended(void *unused, wxpay_op_e op, const wxpay_error_t *err)
     }
 }
 
+static wxpay_rc_e start_outbox(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *child,
+                               wxpay_error_t *err)
+{
+    wxpay_engine_options_t engine = {.max_calls = COURIERS,
+                                     .max_queued = COURIERS,
+                                     .user_agent = "mod_wxpay/" MOD_WXPAY_VERSION};
+    wxpay_outbox_options_t outbox = {.store = child->store,
+                                     .sites = {mod_wxpay_sites_find, s},
+                                     .log = &child->log,
+                                     .targets = servers(s),
+                                     .down = mod_wxpay_shared_down(life.shared)};
+    wxpay_rc_e rc = wxpay_engine_create(p, &engine, &child->courier, err);
+
+    if (rc != WXPAY_OK) {
+        return rc;
+    }
+    outbox.transport = wxpay_engine_transport(child->courier);
+    return wxpay_outbox_create(p, &outbox, &child->outbox, err);
+}
+
 static wxpay_rc_e start_child(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *child,
                               wxpay_error_t *err)
 {
@@ -329,11 +371,15 @@ static wxpay_rc_e start_child(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *c
     wxpay_engine_options_t engine = {.max_calls = cfg->max_calls,
                                      .max_queued = cfg->max_calls < 64 ? 256 : cfg->max_calls * 4,
                                      .user_agent = "mod_wxpay/" MOD_WXPAY_VERSION};
-    wxpay_flow_options_t flow = {.api = &child->api, .log = &child->log};
+    wxpay_flow_options_t flow = {
+        .api = &child->api, .log = &child->log, .sites = {mod_wxpay_sites_find, s}};
     wxpay_rc_e rc = wxpay_engine_create(p, &engine, &child->engine, err);
 
     if (rc == WXPAY_OK) {
         rc = open_store(p, child, cfg, err);
+    }
+    if (rc == WXPAY_OK) {
+        rc = start_outbox(p, s, child, err);
     }
     if (rc == WXPAY_OK) {
         rc = derive_keys(p, child, s, err);
@@ -350,6 +396,7 @@ static wxpay_rc_e start_child(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *c
     child->api.watch = &child->watch;
     child->api.memory = apr_pcalloc(p, sizeof(*child->api.memory));
     flow.store = child->store;
+    flow.outbox = child->outbox;
     return wxpay_flow_create(p, &flow, &child->flow, err);
 }
 
@@ -365,7 +412,10 @@ static void stop_child(void)
     }
     life.stopped = 1;
     wxpay_flow_stop(life.child->flow);
+    wxpay_outbox_stop(life.child->outbox);
     wxpay_engine_stop(life.child->engine, STOP_WAIT);
+    left = end - apr_time_now();
+    wxpay_engine_stop(life.child->courier, left > 0 ? left : 0);
     left = end - apr_time_now();
     wxpay_store_stop(life.child->store, left > 0 ? left : 0);
     while (life.child->threaded && mod_wxpay_place_taken(life.slot) && apr_time_now() < end) {

@@ -18,6 +18,7 @@
 #include "flow.h"
 #include "log.h"
 #include "log_limit.h"
+#include "outbox.h"
 #include "places.h"
 #include "store.h"
 #include "xml.h"
@@ -30,6 +31,9 @@ typedef struct mod_wxpay_child_t {
     wxpay_api_t api;
     wxpay_api_watch_t watch;
     wxpay_store_t *store; /* opened at first use */
+    wxpay_engine_t
+        *courier; /* deliveries: an application that hangs takes no gateway call's place */
+    wxpay_outbox_t *outbox;
     wxpay_flow_t *flow;
     const wxpay_secret_t **csrf;    /* by mod_wxpay_server_t.index; see mod_wxpay_csrf_key() */
     const wxpay_secret_t **buyer;   /* likewise; see mod_wxpay_buyer_key() */
@@ -49,6 +53,9 @@ int mod_wxpay_active(void);
 const wxpay_secret_t *mod_wxpay_csrf_key(const mod_wxpay_server_t *cfg);
 /* Likewise for the cookie that says whose browser it is. */
 const wxpay_secret_t *mod_wxpay_buyer_key(const mod_wxpay_server_t *cfg);
+
+/* 1 once this process is to end: begin nothing more. */
+int mod_wxpay_stopping(void);
 
 /* Ask for a place to wait for the gateway: at most max(1, a quarter) of this process's threads and
  * a quarter of MaxRequestWorkers server-wide wait at once. 1: granted, mod_wxpay_wait_end() must

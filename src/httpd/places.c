@@ -10,9 +10,10 @@ static apr_uint32_t quarter(int workers)
 }
 
 apr_status_t mod_wxpay_shared_create(apr_pool_t *p, int slots, int server_workers,
-                                     int process_workers, mod_wxpay_shared_t **shared)
+                                     int process_workers, int servers, mod_wxpay_shared_t **shared)
 {
-    apr_size_t size = sizeof(**shared) + (apr_size_t)slots * sizeof(mod_wxpay_slot_t);
+    apr_size_t size = sizeof(**shared) + (apr_size_t)slots * sizeof(mod_wxpay_slot_t) +
+                      (apr_size_t)servers * sizeof(atomic_int);
     apr_shm_t *shm;
     apr_status_t rv = apr_shm_create(&shm, size, NULL, p);
 
@@ -25,6 +26,11 @@ apr_status_t mod_wxpay_shared_create(apr_pool_t *p, int slots, int server_worker
     (*shared)->max_server = quarter(server_workers);
     (*shared)->nslots = (apr_uint32_t)slots;
     return APR_SUCCESS;
+}
+
+atomic_int *mod_wxpay_shared_down(mod_wxpay_shared_t *shared)
+{
+    return (atomic_int *)(void *)&shared->slots[shared->nslots];
 }
 
 static int alive(apr_uint32_t pid)

@@ -8,6 +8,7 @@
 #ifndef MOD_WXPAY_PLACES_H
 #define MOD_WXPAY_PLACES_H
 
+#include <stdatomic.h>
 #include <apr_pools.h>
 #include <apr_shm.h>
 #include "log_limit.h"
@@ -30,13 +31,16 @@ typedef struct mod_wxpay_shared_t {
     apr_uint32_t max_process; /* waiting at once in one process */
     apr_uint32_t max_server;  /* waiting at once in all of them */
     apr_uint32_t nslots;
-    mod_wxpay_slot_t slots[];
+    mod_wxpay_slot_t slots[]; /* and behind them what mod_wxpay_shared_down() finds */
 } mod_wxpay_shared_t;
 
-/* Anonymous shared memory for `slots` processes, all zero but the limits, which are a quarter of
- * the workers of a process and of the server, one at least. Before forking. */
+/* Anonymous shared memory for `slots` processes and `servers` delivery targets, all zero but the
+ * limits, which are a quarter of the workers of a process and of the server, one at least. Before
+ * forking. */
 apr_status_t mod_wxpay_shared_create(apr_pool_t *p, int slots, int server_workers,
-                                     int process_workers, mod_wxpay_shared_t **shared);
+                                     int process_workers, int servers, mod_wxpay_shared_t **shared);
+/* wxpay_outbox_options_t.down, one for each server. */
+atomic_int *mod_wxpay_shared_down(mod_wxpay_shared_t *shared);
 
 /* Take a slot for this process: a free one, or one whose process is gone. NULL: none left; then
  * nobody may wait in this process. */

@@ -68,5 +68,10 @@ class Api:
     def close(self, out_trade_no):
         return self._json("POST", self.order_path(out_trade_no) + "/close", b"")
 
+    def resend(self, out_trade_no, event):
+        """POST …/deliveries/<event>/resend: the response."""
+        return self.request("POST", "%s/deliveries/%s/resend" % (
+            self.order_path(out_trade_no), event), b"")
+
     def list(self, **query):
         return self._json("GET", "/orders?" + urllib.parse.urlencode(query))

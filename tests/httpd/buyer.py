@@ -66,6 +66,12 @@ class Buyer:
         """GET …/qr.svg: the response."""
         return self.request("GET", "/qr.svg")
 
+    def ask(self, script=True):
+        """POST …/ask: "I have paid". The response."""
+        return self.request("POST", "/ask", {"csrf": self.token or ""},
+                            {"Origin": self.web.base,
+                             "Accept": "application/json" if script else "text/html"})
+
     def jsapi(self, token=None, headers=None):
         """POST …/jsapi: the response; 200 has the parameters of getBrandWCPayRequest."""
         if self.token is None:

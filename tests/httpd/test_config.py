@@ -167,6 +167,14 @@ CONTRADICTIONS = [
     ("WXP0219", WORKING + "<VirtualHost *:9>\nServerName shop.example\nWxPayNotifyPath /n2\n"
      "WxPayAppId wx1\nWxPayMchId 2\nWxPayKey file:${ROOT}/conf/other.key\n"
      "WxPayApiKey file:${ROOT}/conf/old.key\n</VirtualHost>", 13, "different merchants"),
+    ("WXP0222", WORKING + "WxPayDeliverTo /wxpay/pay/paid.php", 9, "such as /hooks/paid.php"),
+    ("WXP0222", WORKING + "WxPayDeliverTo /wxpay/notify", 9, "is a place of WxPayNotifyPath"),
+    ("WXP0223", WORKING + "<VirtualHost *:9>\nServerName b.example\nWxPayPublicURL https://b.example\n"
+     "WxPayDeliverTo /hooks/paid.php\n</VirtualHost>", 12,
+     "no Listen directive leads to this server; write the whole address instead, such as: "
+     "WxPayDeliverTo https://b.example/hooks/paid.php"),
+    ("WXP0225", MERCHANT + "WxPayNotifyPath /n\nWxPayHandoff On", 6,
+     'write "WxPayCheckoutPath /wxpay/pay"'),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/conf/api.key", 9, "is not a directory"),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/a/b/c", 9, "mkdir -p"),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/link", 9, "is a symbolic link"),
@@ -282,6 +290,16 @@ def test_contradictions_say_who_wrote_them_and_what_to_write(site, code, conf, l
             if text.startswith(code + ": [") and place in text and fix in text], said
     assert "Syntax OK" not in said
     assert not server.state.exists()  # looking has no side effects
+
+
+def test_a_listener_that_nobody_can_speak_to_needs_a_url(site):
+    server = site(WORKING + "WxPayDeliverTo /hooks/paid.php\nRemoteIPProxyProtocol On\n",
+                  modules=("remoteip",))
+    status, said = server.configtest()
+    assert status != 0 and "WXP0223" in said and "by the PROXY protocol only" in said
+    server.set_conf(WORKING + "WxPayDeliverTo https://127.0.0.1:8443/hooks/paid.php\n"
+                              "RemoteIPProxyProtocol On\n")
+    assert server.configtest()[0] == 0
 
 
 def test_all_contradictions_are_told_at_once(site):

@@ -183,6 +183,7 @@ def test_refused_first_and_delivered_when_the_admin_says_so(new_shop):
     other.httpd.expect_log('not made here: .* write "WxPayOrphans Deliver"')
     assert refused(other.notify_raw(body))
     server = other.httpd
+    server.allow_log("WXP0220")
     server.set_conf((server.root / "conf" / "site.conf").read_text() + SUPPLIED)
     assert server.graceful()[0] == 0
     assert accepted(other.notify_raw(body))

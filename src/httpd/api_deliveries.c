@@ -1,0 +1,33 @@
+/* api_deliveries.c - what the site's application was told about an order: told again on demand. */
+#include "api_call.h"
+
+#include "io.h"
+
+int mod_wxpay_api_resend(const mod_wxpay_api_call_t *call)
+{
+    const mod_wxpay_child_t *child = call->child;
+    const wxpay_account_t *account = call->cfg->account;
+    wxpay_snapshot_t *snap;
+    json_t *deliveries;
+    json_t *answer;
+    wxpay_error_t err;
+    wxpay_rc_e rc;
+
+    wxpay_error_clear(&err);
+    /* an order of another site does not exist here */
+    rc = wxpay_flow_read(child->flow, account, call->number, call->r->pool, &snap, &err);
+    if (rc == WXPAY_OK) {
+        rc = wxpay_outbox_resend(child->outbox, account, call->number, call->event, call->r->pool,
+                                 &err);
+    }
+    if (rc == WXPAY_ECONFLICT) {
+        return mod_wxpay_api_conflict(call->r, "not_resendable", &err);
+    }
+    if (rc != WXPAY_OK || wxpay_outbox_list(child->store, account->mch_id, call->number,
+                                            call->r->pool, &deliveries, &err) != WXPAY_OK) {
+        return mod_wxpay_api_failed(call->r, &err);
+    }
+    answer = wxpay_json_object(call->r->pool);
+    json_object_set(answer, "deliveries", deliveries);
+    return mod_wxpay_send_json(call->r, HTTP_ACCEPTED, answer);
+}

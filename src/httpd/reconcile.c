@@ -1,0 +1,93 @@
+#include "reconcile.h"
+
+#include <mod_watchdog.h>
+
+#include "lifecycle.h"
+#include "module.h"
+
+#define EVERY apr_time_from_sec(1)
+/* Orders that the gateway is asked about per second: far below what it allows a merchant, and after
+ * an outage the others' calls find a free engine. */
+#define BUDGET 20
+#define ERASE_EVERY 60 /* ticks */
+
+/* Lives in pconf; used by the singleton's thread alone. */
+typedef struct chores_t {
+    const mod_wxpay_server_t *cfg; /* the main server's */
+    const server_rec *s;
+    unsigned ticks;
+    int failing; /* the store could not be read; said once */
+} chores_t;
+
+static void tell(chores_t *chores, wxpay_rc_e rc, const wxpay_error_t *err)
+{
+    if (rc != WXPAY_OK && !chores->failing) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, chores->s,
+                     "WXP0004: nobody looks for lost notifications and due deliveries until the "
+                     "store works again: %s",
+                     err->detail);
+    }
+    else if (rc == WXPAY_OK && chores->failing) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, chores->s,
+                     "WXP0005: lost notifications and due deliveries are looked for again");
+    }
+    chores->failing = rc != WXPAY_OK;
+}
+
+static void erase(const chores_t *chores, const mod_wxpay_child_t *child)
+{
+    const mod_wxpay_retention_t *keep = &chores->cfg->retention;
+    apr_time_t now = apr_time_now();
+    wxpay_error_t err;
+
+    wxpay_error_clear(&err);
+    if ((keep->notices || keep->orders) &&
+        wxpay_retention_erase(child->store, keep->notices ? now - keep->notices : 0,
+                              keep->orders ? now - keep->orders : 0, &err) != WXPAY_OK) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, chores->s,
+                     "WXP0006: what WxPayRetention names could not be erased, tried again in a "
+                     "minute: %s",
+                     err.detail);
+    }
+}
+
+static apr_status_t tick(int state, void *data, apr_pool_t *pool)
+{
+    const mod_wxpay_child_t *child = mod_wxpay_child();
+    chores_t *chores = data;
+    wxpay_error_t err;
+    wxpay_rc_e rc;
+
+    (void)pool;
+    if (state != AP_WATCHDOG_STATE_RUNNING || !child || mod_wxpay_stopping()) {
+        return APR_SUCCESS;
+    }
+    wxpay_error_clear(&err);
+    rc = wxpay_flow_sweep(child->flow, BUDGET, &err);
+    tell(chores, rc, &err);
+    wxpay_outbox_sweep(child->outbox);
+    if (rc == WXPAY_OK && chores->ticks++ % ERASE_EVERY == 0) {
+        erase(chores, child);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t mod_wxpay_reconcile_register(apr_pool_t *pconf, server_rec *main_server)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *add =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    ap_watchdog_t *watchdog;
+    chores_t *chores;
+    apr_status_t rv;
+
+    if (!get || !add) {
+        return APR_ENOTIMPL;
+    }
+    chores = apr_pcalloc(pconf, sizeof(*chores));
+    chores->cfg = mod_wxpay_config_server(main_server);
+    chores->s = main_server;
+    rv = get(&watchdog, "_wxpay_", 0, 1, pconf);
+    return rv == APR_SUCCESS ? add(watchdog, EVERY, chores, tick) : rv;
+}
