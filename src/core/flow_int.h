@@ -27,6 +27,7 @@ struct wxpay_flow_t {
     wxpay_store_t *store;
     const wxpay_api_t *api;
     const wxpay_log_t *log;
+    wxpay_outbox_t *outbox; /* or NULL */
     apr_time_t (*now)(void);
     atomic_int stopping;
     pthread_mutex_t lock; /* of what follows */
@@ -87,6 +88,28 @@ int wxpay_schedule_expire(wxpay_snapshot_t *snap, apr_time_t now);
 int wxpay_schedule_may_ask(const wxpay_snapshot_t *snap, apr_time_t now);
 void wxpay_schedule_ask_open(wxpay_snapshot_t *snap, apr_time_t now);
 
+/* ---- flow_event.c: telling the site's application ---- */
+
+#define WXPAY_STARTED_MAX 4
+
+/* Events that a transaction wrote, to be started once it is committed. Emptied where the work
+ * begins, which may be run again. */
+typedef struct wxpay_started_t {
+    const char *ids[WXPAY_STARTED_MAX];
+    int count;
+} wxpay_started_t;
+
+/* Inside a write transaction. pool: where the ids are to live. */
+wxpay_rc_e wxpay_flow_write_event(const wxpay_flow_t *flow, wxpay_tx_t *tx,
+                                  const wxpay_outbox_event_t *event, apr_pool_t *pool,
+                                  wxpay_started_t *started, wxpay_error_t *err);
+/* An event that carries the order as the snapshot has it. */
+wxpay_rc_e wxpay_flow_event(const wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_snapshot_t *snap,
+                            wxpay_event_e type, apr_pool_t *pool, wxpay_started_t *started,
+                            wxpay_error_t *err);
+/* After the commit. Never waits for an application. */
+void wxpay_flow_start_events(const wxpay_flow_t *flow, const wxpay_started_t *started);
+
 /* ---- flow_journal.c ---- */
 
 int wxpay_flow_differs(const char *a, const char *b); /* NULL and "" are the same */
@@ -119,7 +142,7 @@ typedef struct wxpay_orphan_t {
 wxpay_rc_e wxpay_flow_orphan(const wxpay_flow_t *flow, wxpay_tx_t *tx,
                              const wxpay_account_t *account, const wxpay_notice_t *notice,
                              const char *unconfirmed, apr_pool_t *pool, wxpay_orphan_t *orphan,
-                             wxpay_error_t *err);
+                             wxpay_started_t *started, wxpay_error_t *err);
 /* Ask the gateway about it, unless that is done already; what it says is recorded, so that the
  * gateway's next try finds it. Never blocks. */
 void wxpay_flow_orphan_ask(wxpay_flow_t *flow, const wxpay_account_t *account,
@@ -131,8 +154,8 @@ void wxpay_flow_orphan_ask(wxpay_flow_t *flow, const wxpay_account_t *account,
  * say the verdict. `source` is the verdict of a first payment: PAID or RECONCILED. */
 wxpay_rc_e wxpay_flow_pay(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
                           wxpay_snapshot_t *snap, wxpay_attempt_t *a, const wxpay_notice_t *notice,
-                          wxpay_verdict_e source, apr_pool_t *pool, wxpay_verdict_e *verdict,
-                          wxpay_error_t *err);
+                          wxpay_verdict_e source, apr_pool_t *pool, wxpay_started_t *started,
+                          wxpay_verdict_e *verdict, wxpay_error_t *err);
 /* Read an order with its attempts. */
 wxpay_rc_e wxpay_flow_snapshot(wxpay_tx_t *tx, const char *mch_id, const char *out_trade_no,
                                apr_pool_t *pool, wxpay_snapshot_t **snap, wxpay_error_t *err);
@@ -172,6 +195,7 @@ typedef struct wxpay_run_t {
     wxpay_todo_e doing_todo;
     apr_time_t doing_next_at; /* as it stood when the call began */
     int calls;
+    wxpay_started_t started;          /* in pool */
     const wxpay_api_result_t *result; /* of the call that ended; NULL before the first */
     wxpay_error_t call_err;           /* the last call that failed */
     wxpay_error_t err;                /* the run itself failed: store, facts */

@@ -128,7 +128,7 @@ static wxpay_rc_e apply_paid(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *
     rc = wxpay_row_attempt_update(tx, a, was, err);
     if (rc == WXPAY_OK) {
         rc = wxpay_flow_pay(run->flow, tx, run->account, run->snap, a, notice,
-                            WXPAY_VERDICT_RECONCILED, run->pool, &verdict, err);
+                            WXPAY_VERDICT_RECONCILED, run->pool, &run->started, &verdict, err);
     }
     return rc;
 }
@@ -200,6 +200,7 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
 
     (void)pool; /* everything a run finds is kept in its own pool for the waiter */
     run->touched = run->result != NULL;
+    run->started.count = 0;
     rc = run->result ? apply(run, tx, now, err) : wxpay_run_intent(run, tx, now, err);
     if (rc != WXPAY_OK) {
         return rc;
@@ -239,6 +240,7 @@ static void on_committed(void *baton, wxpay_rc_e rc, const wxpay_error_t *err)
         finish(run);
         return;
     }
+    wxpay_flow_start_events(run->flow, &run->started);
     run->result = NULL;
     if (run->next) {
         if (run->stage == WXPAY_STAGE_STARTED) {

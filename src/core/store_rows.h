@@ -1,5 +1,5 @@
-/* store_rows.h - typed rows: orders, attempts, events and notices <-> SQL. All statements of the
- * state machine stand in store_sql.c.
+/* store_rows.h - typed rows: orders, attempts and notices <-> SQL (events: store_events.h). All
+ * statements of the state machine stand in store_sql.c.
  *
  * Every function runs inside a transaction (store.h). Records read are allocated in the pool given.
  * Errors: WXPAY_ENOTFOUND for absent rows; WXPAY_ECONFLICT for a unique key that exists; those of
@@ -35,18 +35,6 @@ wxpay_rc_e wxpay_row_attempts(wxpay_tx_t *tx, const char *mch_id, const char *ou
 /* Write every member that may change, if the row still has state `was`. Same errors as orders. */
 wxpay_rc_e wxpay_row_attempt_update(wxpay_tx_t *tx, const wxpay_attempt_t *attempt,
                                     wxpay_attempt_state_e was, wxpay_error_t *err);
-
-typedef struct wxpay_event_t {
-    const char *id;
-    const char *mch_id;
-    const char *out_trade_no;
-    const char *site;
-    const char *type; /* "order.paid", ... */
-    apr_time_t created_at;
-    const char *body;  /* JSON */
-    const char *state; /* "unwanted" or "pending" at birth */
-} wxpay_event_t;
-wxpay_rc_e wxpay_row_event_insert(wxpay_tx_t *tx, const wxpay_event_t *event, wxpay_error_t *err);
 
 typedef struct wxpay_journal_t {
     const char *mch_id;

@@ -57,7 +57,7 @@ const char wxpay_sql_attempt_update[] =
     "WHERE mch_id = ? AND gateway_no = ? AND state = ?";
 const char wxpay_sql_event_insert[] =
     "INSERT INTO events (id, mch_id, out_trade_no, site, type, created_at, body, state, next_at, "
-    "tries) VALUES (?,?,?,?,?,?,?,?,?,0)";
+    "lease_owner, lease_until) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
 const char wxpay_sql_notice_insert[] =
     "INSERT INTO notices (mch_id, ref, verdict, reason, out_trade_no, gateway_no, site, first_at, "
     "last_at, count, body) VALUES (?,?,?,?,?,?,?,?,?,1,?)";
