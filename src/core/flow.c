@@ -15,6 +15,7 @@ wxpay_rc_e wxpay_flow_create(apr_pool_t *pool, const wxpay_flow_options_t *optio
     f->api = options->api;
     f->log = options->log;
     f->outbox = options->outbox;
+    f->sites = options->sites;
     f->now = options->now ? options->now : apr_time_now;
     if (pthread_mutex_init(&f->lock, NULL)) {
         return wxpay_error_set(err, WXPAY_EINTERNAL, "start", "cannot make a mutex");

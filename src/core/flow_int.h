@@ -15,6 +15,7 @@
 #define WXPAY_RUN_CALLS 8 /* gateway calls of one run; what is still due goes on with the next */
 #define WXPAY_ATTEMPTS_MAX 30 /* of one order */
 #define WXPAY_DUPLICATES 32   /* paid notices whose repeats are counted in memory at once */
+#define WXPAY_SWEPT 32        /* orders that a process reconciles at once */
 #define WXPAY_ORPHANS 8       /* unknown orders that a process asks the gateway about at once */
 
 typedef struct wxpay_duplicate_t {
@@ -28,11 +29,14 @@ struct wxpay_flow_t {
     const wxpay_api_t *api;
     const wxpay_log_t *log;
     wxpay_outbox_t *outbox; /* or NULL */
+    wxpay_sites_t sites;
     apr_time_t (*now)(void);
     atomic_int stopping;
+    atomic_int homeless_told;
     pthread_mutex_t lock; /* of what follows */
     wxpay_duplicate_t duplicates[WXPAY_DUPLICATES];
     char orphans[WXPAY_ORPHANS][65]; /* transactions under inquiry; "" is a free place */
+    char swept[WXPAY_SWEPT][68];     /* "mch_id/out_trade_no" of runs that sweeps began */
 };
 
 /* ---- flow_plan.c: decisions over one order and its attempts; no store, no gateway ---- */
@@ -185,6 +189,7 @@ typedef struct wxpay_run_t {
     wxpay_intent_e intent;
     const char *out_trade_no;
     const char *owner;                /* of leases */
+    char *place;                      /* in flow->swept, or NULL */
     const wxpay_order_t *order;       /* SUBMIT: in pool */
     const wxpay_identity_t *identity; /* SUBMIT, OPEN: in pool, or NULL */
     wxpay_snapshot_t *snap;           /* as of the last transaction */
@@ -214,6 +219,9 @@ void wxpay_run_start(wxpay_run_t *run);
  */
 wxpay_stage_e wxpay_run_wait(wxpay_run_t *run, apr_interval_time_t stored,
                              apr_interval_time_t wait);
+
+/* flow_reconcile.c: a run is over. */
+void wxpay_sweep_ended(wxpay_run_t *run);
 
 /* flow_copy.c: deep copies. */
 wxpay_order_t *wxpay_order_copy(apr_pool_t *pool, const wxpay_order_t *order);

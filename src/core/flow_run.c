@@ -54,6 +54,7 @@ static void reach(wxpay_run_t *run, wxpay_stage_e stage)
 
 static void finish(wxpay_run_t *run)
 {
+    wxpay_sweep_ended(run);
     reach(run, WXPAY_STAGE_FINISHED);
     wxpay_run_release(run);
 }
@@ -129,6 +130,12 @@ static wxpay_rc_e apply_paid(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *
     if (rc == WXPAY_OK) {
         rc = wxpay_flow_pay(run->flow, tx, run->account, run->snap, a, notice,
                             WXPAY_VERDICT_RECONCILED, run->pool, &run->started, &verdict, err);
+        if (rc == WXPAY_OK && verdict == WXPAY_VERDICT_RECONCILED) {
+            wxpay_log(run->flow->log, WXPAY_LOG_INFO,
+                      "number %s: paid, %" APR_INT64_T_FMT
+                      " fen, transaction %s: the gateway said so when it was asked",
+                      a->gateway_no, notice->total_fee, notice->transaction_id);
+        }
     }
     return rc;
 }
@@ -190,6 +197,11 @@ static wxpay_rc_e lease(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a, ap
     return wxpay_row_attempt_update(tx, a, was, err);
 }
 
+static int is_over(const wxpay_order_t *order)
+{
+    return order->state == WXPAY_ORDER_CLOSED || order->state == WXPAY_ORDER_EXPIRED;
+}
+
 static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_error_t *err)
 {
     wxpay_run_t *run = baton;
@@ -213,6 +225,10 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
     run->snap->order->state = wxpay_plan_order_state(run->snap, now);
     if (rc == WXPAY_OK && (due || run->touched || run->snap->order->state != was)) {
         rc = wxpay_row_order_update(tx, run->snap->order, was, err);
+    }
+    if (rc == WXPAY_OK && run->snap->order->state != was && is_over(run->snap->order)) {
+        rc = wxpay_flow_event(run->flow, tx, run->snap, WXPAY_EVENT_CLOSED, run->pool,
+                              &run->started, err);
     }
     run->next = due;
     return rc;

@@ -36,6 +36,21 @@ wxpay_rc_e wxpay_row_attempts(wxpay_tx_t *tx, const char *mch_id, const char *ou
 wxpay_rc_e wxpay_row_attempt_update(wxpay_tx_t *tx, const wxpay_attempt_t *attempt,
                                     wxpay_attempt_state_e was, wxpay_error_t *err);
 
+/* An order with something to be done that nobody is doing. */
+typedef struct wxpay_due_t {
+    const char *mch_id;
+    const char *out_trade_no;
+    const char *site;
+    apr_time_t at; /* since when */
+} wxpay_due_t;
+/* Attempts to be asked about, queries and closings left undone, orders whose time is over: at most
+ * `limit` of each kind, the longest due first; an order may come up more than once. */
+wxpay_rc_e wxpay_row_due(wxpay_tx_t *tx, apr_time_t now, int limit, apr_pool_t *pool,
+                         wxpay_due_t **list, int *count, wxpay_error_t *err);
+/* Whatever is due of this order now comes up again no sooner than `until`. */
+wxpay_rc_e wxpay_row_put_off(wxpay_tx_t *tx, const wxpay_due_t *due, apr_time_t now,
+                             apr_time_t until, wxpay_error_t *err);
+
 typedef struct wxpay_journal_t {
     const char *mch_id;
     const char *ref; /* transaction_id, refund_id or gateway number */

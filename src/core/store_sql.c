@@ -55,6 +55,26 @@ const char wxpay_sql_attempt_update[] =
     "lease_until = ?, "
     "transaction_id = ?, err_code = ?, err_detail = ?, closed_at = ?, ask_at = ?, asked_at = ? "
     "WHERE mch_id = ? AND gateway_no = ? AND state = ?";
+/* The inner names keep the conditions of the indexes unambiguous. */
+#define DUE(date)                                                                                  \
+    "SELECT mch_id, out_trade_no, site, " date " FROM attempts JOIN (SELECT mch_id AS m, "         \
+    "out_trade_no AS o, site FROM orders) AS of_order ON m = mch_id AND o = out_trade_no WHERE "
+
+const char wxpay_sql_due_asks[] =
+    DUE("ask_at") WXPAY_SQL_ASKED_ABOUT " AND ask_at <= ? AND lease_until <= ? "
+                                        "ORDER BY ask_at LIMIT ?";
+const char wxpay_sql_due_todos[] =
+    DUE("next_at") "todo = ? AND next_at <= ? AND lease_until <= ? ORDER BY next_at LIMIT ?";
+const char wxpay_sql_due_orders[] =
+    "SELECT mch_id, out_trade_no, site, sweep_at FROM orders WHERE " WXPAY_SQL_RUNS_OUT
+    " AND sweep_at <= ? ORDER BY sweep_at LIMIT ?";
+const char wxpay_sql_put_off_ask[] = "UPDATE attempts SET ask_at = ? WHERE mch_id = ? "
+                                     "AND out_trade_no = ? AND ask_at > 0 AND ask_at <= ?";
+const char wxpay_sql_put_off_todo[] =
+    "UPDATE attempts SET next_at = ? WHERE mch_id = ? "
+    "AND out_trade_no = ? AND (todo = 'query' OR todo = 'close') AND next_at <= ?";
+const char wxpay_sql_put_off_order[] = "UPDATE orders SET sweep_at = ? WHERE mch_id = ? "
+                                       "AND out_trade_no = ? AND sweep_at > 0 AND sweep_at <= ?";
 const char wxpay_sql_event_insert[] =
     "INSERT INTO events (id, mch_id, out_trade_no, site, type, created_at, body, state, next_at, "
     "lease_owner, lease_until) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
