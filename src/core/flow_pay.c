@@ -171,11 +171,11 @@ static wxpay_rc_e first_payment(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_
     order->state = WXPAY_ORDER_PAID;
     order->late = order_was == WXPAY_ORDER_CLOSED;
     order->transaction_id = notice->transaction_id;
-    order->payer_openid = notice->openid;
+    /* What was erased is not written again, and cannot be compared any more. */
+    order->payer_openid = order->erased ? NULL : notice->openid;
     order->paid_gateway_no = a->gateway_no;
     order->paid_at = notice->time_end ? notice->time_end : now;
-    order->attach_differs =
-        strcmp(notice->attach ? notice->attach : "", order->attach ? order->attach : "") != 0;
+    order->attach_differs = !order->erased && wxpay_flow_differs(notice->attach, order->attach);
     rc = wxpay_row_attempt_update(tx, a, was, err);
     if (rc == WXPAY_OK) {
         rc = wxpay_row_order_update(tx, order, order_was, err);

@@ -73,4 +73,23 @@ wxpay_rc_e wxpay_row_notice_again(wxpay_tx_t *tx, const wxpay_journal_t *entry, 
 wxpay_rc_e wxpay_row_notice_count(wxpay_tx_t *tx, const char *mch_id, const char *ref, int more,
                                   apr_time_t at, wxpay_error_t *err);
 
+/* What retention takes: a row, by its key. */
+#define WXPAY_ERASABLE_KEYS 4
+typedef enum wxpay_erasable_e {
+    WXPAY_ERASABLE_NOTICE,
+    WXPAY_ERASABLE_EVENT,
+    WXPAY_ERASABLE_ORDER /* with its attempts */
+} wxpay_erasable_e;
+typedef struct wxpay_erasable_t {
+    wxpay_erasable_e kind;
+    const char *key[WXPAY_ERASABLE_KEYS];
+    int keys;
+} wxpay_erasable_t;
+/* The oldest that came before these times and still have something to erase, at most `limit` of
+ * each kind. */
+wxpay_rc_e wxpay_row_erasable(wxpay_tx_t *tx, apr_time_t notices_before, apr_time_t orders_before,
+                              int limit, apr_pool_t *pool, wxpay_erasable_t **list, int *count,
+                              wxpay_error_t *err);
+wxpay_rc_e wxpay_row_erase(wxpay_tx_t *tx, const wxpay_erasable_t *erasable, wxpay_error_t *err);
+
 #endif

@@ -75,6 +75,24 @@ const char wxpay_sql_put_off_todo[] =
     "AND out_trade_no = ? AND (todo = 'query' OR todo = 'close') AND next_at <= ?";
 const char wxpay_sql_put_off_order[] = "UPDATE orders SET sweep_at = ? WHERE mch_id = ? "
                                        "AND out_trade_no = ? AND sweep_at > 0 AND sweep_at <= ?";
+const char wxpay_sql_erasable_notices[] =
+    "SELECT mch_id, ref, verdict, reason FROM notices WHERE " WXPAY_SQL_ERASABLE_NOTICE
+    " AND first_at < ? ORDER BY first_at LIMIT ?";
+const char wxpay_sql_erasable_events[] = "SELECT id FROM events WHERE " WXPAY_SQL_ERASABLE_EVENT
+                                         " AND created_at < ? ORDER BY created_at LIMIT ?";
+const char wxpay_sql_erasable_orders[] =
+    "SELECT mch_id, out_trade_no FROM orders WHERE " WXPAY_SQL_ERASABLE_ORDER
+    " AND created_at < ? ORDER BY created_at LIMIT ?";
+const char wxpay_sql_erase_notice[] =
+    "UPDATE notices SET body = NULL WHERE mch_id = ? AND ref = ? AND verdict = ? AND reason = ?";
+const char wxpay_sql_erase_event[] =
+    "UPDATE events SET body = NULL WHERE id = ? AND state <> 'pending'";
+const char wxpay_sql_erase_order[] =
+    "UPDATE orders SET openid = NULL, payer_openid = NULL, attach = NULL, detail = NULL, "
+    "scene_info = NULL, spbill_create_ip = NULL, erased = 1 WHERE mch_id = ? AND out_trade_no = ?";
+const char wxpay_sql_erase_attempts[] =
+    "UPDATE attempts SET openid = NULL, client_ip = NULL, params = NULL, prepay_id = NULL, "
+    "code_url = NULL, mweb_url = NULL WHERE mch_id = ? AND out_trade_no = ?";
 const char wxpay_sql_event_insert[] =
     "INSERT INTO events (id, mch_id, out_trade_no, site, type, created_at, body, state, next_at, "
     "lease_owner, lease_until) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
