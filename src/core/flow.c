@@ -14,6 +14,8 @@ wxpay_rc_e wxpay_flow_create(apr_pool_t *pool, const wxpay_flow_options_t *optio
     f->store = options->store;
     f->api = options->api;
     f->log = options->log;
+    f->outbox = options->outbox;
+    f->sites = options->sites;
     f->now = options->now ? options->now : apr_time_now;
     if (pthread_mutex_init(&f->lock, NULL)) {
         return wxpay_error_set(err, WXPAY_EINTERNAL, "start", "cannot make a mutex");
@@ -238,6 +240,7 @@ wxpay_rc_e wxpay_flow_submit(wxpay_flow_t *flow, const wxpay_account_t *account,
     }
     wxpay_error_clear(err);
     copy->created_at = flow->now();
+    copy->sweep_at = copy->expires_at;
     run->order = copy;
     run->identity = open ? wxpay_identity_copy(run->pool, open) : NULL;
     mine = apr_pstrdup(pool, copy->pay_id);

@@ -2,9 +2,6 @@
 
 #include <apr_strings.h>
 #include <string.h>
-#include "clock.h"
-#include "json.h"
-#include "token.h"
 
 /* Everything a notice's work touches lives in its job's pool: the request may have left before a
  * commit that was under way ends. */
@@ -18,7 +15,8 @@ typedef struct notice_job_t {
     wxpay_verdict_e verdict;
     int first;
     wxpay_orphan_t orphan;
-    const char *go_on; /* number of an order about which the gateway is to be called */
+    wxpay_started_t started; /* in pool */
+    const char *go_on;       /* number of an order about which the gateway is to be called */
 } notice_job_t;
 
 /* Where no order says what its signature has to be, the configuration does. */
@@ -77,7 +75,7 @@ static wxpay_rc_e matched(wxpay_tx_t *tx, notice_job_t *job, wxpay_snapshot_t *s
     }
     else {
         rc = wxpay_flow_pay(job->flow, tx, job->account, snap, a, n, WXPAY_VERDICT_PAID, pool,
-                            &job->verdict, err);
+                            &job->started, &job->verdict, err);
     }
     job->go_on = rc == WXPAY_OK && wxpay_plan_due(snap, job->flow->now())
                      ? apr_pstrdup(job->pool, snap->order->out_trade_no)
@@ -92,7 +90,7 @@ static wxpay_rc_e orphan(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool, wx
 
     if (rc == WXPAY_OK) {
         rc = wxpay_flow_orphan(job->flow, tx, job->account, n, unconfirmed_why(job->account, n),
-                               pool, &job->orphan, err);
+                               pool, &job->orphan, &job->started, err);
     }
     job->verdict = job->orphan.verdict;
     return rc;
@@ -151,6 +149,7 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
     }
     job->orphan.success = 0; /* nothing of a first run counts */
     job->orphan.ask = 0;
+    job->started.count = 0;
     job->go_on = NULL;
     switch (n->kind) {
     case WXPAY_NOTICE_REFUND:
@@ -279,6 +278,7 @@ static void tell(const wxpay_flow_t *flow, const notice_job_t *job)
 /* The calls that follow from what was committed: off the answer's way. */
 static void go_on(wxpay_flow_t *flow, const wxpay_account_t *account, const notice_job_t *job)
 {
+    wxpay_flow_start_events(flow, &job->started);
     if (job->go_on) {
         wxpay_run_t *run = wxpay_run_create(flow, account, WXPAY_INTENT_NONE, job->go_on);
 

@@ -3,28 +3,18 @@
 
 #include <apr_strings.h>
 #include <string.h>
-#include "clock.h"
 #include "json.h"
-#include "token.h"
 
 #define DELIVERED "delivered"
 
 /* For sites that make orders elsewhere: the facts go into an event, once per transaction. */
-static wxpay_rc_e write_event(wxpay_tx_t *tx, const wxpay_account_t *account,
-                              const wxpay_notice_t *n, apr_time_t now, apr_pool_t *pool,
-                              wxpay_error_t *err)
+static wxpay_rc_e write_event(const wxpay_flow_t *flow, wxpay_tx_t *tx,
+                              const wxpay_account_t *account, const wxpay_notice_t *n,
+                              apr_pool_t *pool, wxpay_started_t *started, wxpay_error_t *err)
 {
-    wxpay_event_t event = {NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL};
-    char at[WXPAY_RFC3339_SIZE];
-    const char *random;
-    json_t *body = wxpay_json_object(pool);
+    wxpay_outbox_event_t event = {0};
     json_t *data = wxpay_json_object(pool);
-    wxpay_rc_e rc = wxpay_token_random(pool, &random, err);
 
-    if (rc != WXPAY_OK) {
-        return rc;
-    }
-    wxpay_clock_rfc3339(now, at);
     json_object_set_new(data, "out_trade_no", json_string(n->gateway_no));
     json_object_set_new(data, "transaction_id", json_string(n->transaction_id));
     json_object_set_new(data, "total_fee", json_integer(n->total_fee));
@@ -32,20 +22,12 @@ static wxpay_rc_e write_event(wxpay_tx_t *tx, const wxpay_account_t *account,
     if (n->attach) {
         json_object_set_new(data, "attach", json_string(n->attach));
     }
-    json_object_set_new(body, "type", json_string("order.orphan"));
-    json_object_set_new(body, "timestamp", json_string(at));
-    json_object_set(body, "data", data);
-    event.created_at = now;
-    event.id = apr_pstrcat(pool, "evt_", random, NULL);
+    event.type = WXPAY_EVENT_ORPHAN;
     event.mch_id = account->mch_id;
     event.out_trade_no = n->gateway_no;
     event.site = account->site;
-    event.type = "order.orphan";
-    event.body = wxpay_json_text(pool, body);
-    event.state = account->target && (account->target->types & WXPAY_EVENT_BIT(WXPAY_EVENT_ORPHAN))
-                      ? "pending"
-                      : "unwanted";
-    return wxpay_row_event_insert(tx, &event, err);
+    event.data = data;
+    return wxpay_flow_write_event(flow, tx, &event, pool, started, err);
 }
 
 /* One key signs for all sub-merchants of a service provider: another one's payment must never reach
@@ -60,7 +42,7 @@ static const char *foreign(const wxpay_account_t *account, const wxpay_notice_t 
 
 static wxpay_rc_e record(const wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
                          const wxpay_notice_t *n, apr_pool_t *pool, wxpay_orphan_t *orphan,
-                         wxpay_error_t *err)
+                         wxpay_started_t *started, wxpay_error_t *err)
 {
     /* What was refused before it was to be delivered is delivered when it comes again. */
     const char *reason = orphan->success ? DELIVERED : orphan->foreign;
@@ -69,14 +51,14 @@ static wxpay_rc_e record(const wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_a
 
     orphan->verdict = WXPAY_VERDICT_ORPHAN;
     return rc == WXPAY_OK && orphan->success && orphan->first
-               ? write_event(tx, account, n, flow->now(), pool, err)
+               ? write_event(flow, tx, account, n, pool, started, err)
                : rc;
 }
 
 wxpay_rc_e wxpay_flow_orphan(const wxpay_flow_t *flow, wxpay_tx_t *tx,
                              const wxpay_account_t *account, const wxpay_notice_t *n,
                              const char *unconfirmed, apr_pool_t *pool, wxpay_orphan_t *orphan,
-                             wxpay_error_t *err)
+                             wxpay_started_t *started, wxpay_error_t *err)
 {
     wxpay_rc_e rc = WXPAY_OK;
     int known = 0;
@@ -94,7 +76,7 @@ wxpay_rc_e wxpay_flow_orphan(const wxpay_flow_t *flow, wxpay_tx_t *tx,
         return WXPAY_OK;
     }
     if (rc != WXPAY_OK || !unconfirmed || (!orphan->success && !n->previous_key)) {
-        return rc == WXPAY_OK ? record(flow, tx, account, n, pool, orphan, err) : rc;
+        return rc == WXPAY_OK ? record(flow, tx, account, n, pool, orphan, started, err) : rc;
     }
     orphan->verdict = WXPAY_VERDICT_UNCONFIRMED;
     orphan->ask = orphan->success;
@@ -112,6 +94,7 @@ typedef struct inquiry_t {
     char *place; /* in flow->orphans */
     const char *gateway_no;
     wxpay_notice_t *found;
+    wxpay_started_t started; /* in pool */
 } inquiry_t;
 
 static char *take_place(wxpay_flow_t *flow, const char *transaction_id)
@@ -151,11 +134,13 @@ static wxpay_rc_e book(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
     wxpay_orphan_t orphan;
     wxpay_rc_e rc = wxpay_row_attempt_get(tx, q->account->mch_id, q->gateway_no, pool, &a, err);
 
+    q->started.count = 0;
     if (rc != WXPAY_ENOTFOUND) {
         return rc; /* its order has come meanwhile: the next notification finds it */
     }
     wxpay_error_clear(err);
-    return wxpay_flow_orphan(q->flow, tx, q->account, q->found, NULL, pool, &orphan, err);
+    return wxpay_flow_orphan(q->flow, tx, q->account, q->found, NULL, q->pool, &orphan, &q->started,
+                             err);
 }
 
 static void on_booked(void *baton, wxpay_rc_e rc, const wxpay_error_t *err)
@@ -166,6 +151,7 @@ static void on_booked(void *baton, wxpay_rc_e rc, const wxpay_error_t *err)
         wxpay_log(q->flow->log, WXPAY_LOG_INFO,
                   "number %s: the gateway confirms the payment of an order that was not made here",
                   q->gateway_no);
+        wxpay_flow_start_events(q->flow, &q->started);
     }
     (void)err; /* the store has said it; the gateway's next try asks again */
     end(q);

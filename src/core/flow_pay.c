@@ -1,10 +1,6 @@
 #include "flow_int.h"
 
-#include <apr_strings.h>
 #include <string.h>
-#include "clock.h"
-#include "order_json.h"
-#include "token.h"
 
 wxpay_rc_e wxpay_flow_snapshot(wxpay_tx_t *tx, const char *mch_id, const char *out_trade_no,
                                apr_pool_t *pool, wxpay_snapshot_t **snap, wxpay_error_t *err)
@@ -20,45 +16,6 @@ wxpay_rc_e wxpay_flow_snapshot(wxpay_tx_t *tx, const char *mch_id, const char *o
         *snap = s;
     }
     return rc;
-}
-
-/* The event's body is what a delivery will carry: fixed now, so that every try says the same. */
-static wxpay_rc_e write_event(wxpay_tx_t *tx, const wxpay_account_t *account,
-                              const wxpay_snapshot_t *snap, const char *type, apr_time_t now,
-                              apr_pool_t *pool, wxpay_error_t *err)
-{
-    wxpay_event_t event = {NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL};
-    wxpay_event_e kind;
-    char at[WXPAY_RFC3339_SIZE];
-    const char *random;
-    json_t *body = wxpay_json_object(pool);
-    wxpay_rc_e rc = wxpay_token_random(pool, &random, err);
-
-    if (rc != WXPAY_OK) {
-        return rc;
-    }
-    wxpay_clock_rfc3339(now, at);
-    json_object_set_new(body, "type", json_string(type));
-    json_object_set_new(body, "timestamp", json_string(at));
-    json_object_set(body, "data",
-                    wxpay_order_json(pool, snap->order,
-                                     (const wxpay_attempt_t *const *)snap->attempts, snap->count,
-                                     NULL, now));
-    event.id = apr_pstrcat(pool, "evt_", random, NULL);
-    event.mch_id = snap->order->mch_id;
-    event.out_trade_no = snap->order->out_trade_no;
-    event.site = snap->order->site;
-    event.type = type;
-    event.created_at = now;
-    event.body = wxpay_json_text(pool, body);
-    event.state = account->target && wxpay_event_by_name(type, &kind) &&
-                          (account->target->types & WXPAY_EVENT_BIT(kind))
-                      ? "pending"
-                      : "unwanted";
-    if (!event.body) {
-        return wxpay_error_set(err, WXPAY_EINTERNAL, "write event", "out of memory");
-    }
-    return wxpay_row_event_insert(tx, &event, err);
 }
 
 /* What does not match, or NULL. */
@@ -123,10 +80,9 @@ static wxpay_rc_e close_others(wxpay_flow_t *flow, wxpay_tx_t *tx, wxpay_snapsho
 static wxpay_rc_e quarantine(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
                              wxpay_snapshot_t *snap, const wxpay_attempt_t *a,
                              const wxpay_notice_t *notice, const char *reason, apr_pool_t *pool,
-                             wxpay_error_t *err)
+                             wxpay_started_t *started, wxpay_error_t *err)
 {
     wxpay_order_t *order = snap->order;
-    apr_time_t now = flow->now();
     int first = 0;
     wxpay_rc_e rc = wxpay_flow_journal(flow, tx, account, order, notice, WXPAY_VERDICT_QUARANTINE,
                                        NULL, reason, &first, err);
@@ -140,7 +96,7 @@ static wxpay_rc_e quarantine(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_acc
         rc = wxpay_row_order_update(tx, order, order->state, err);
     }
     if (rc == WXPAY_OK) {
-        rc = write_event(tx, account, snap, "order.quarantined", now, pool, err);
+        rc = wxpay_flow_event(flow, tx, snap, WXPAY_EVENT_QUARANTINED, pool, started, err);
     }
     if (rc == WXPAY_OK) {
         wxpay_log(flow->log, WXPAY_LOG_ERR,
@@ -158,11 +114,10 @@ static wxpay_rc_e quarantine(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_acc
 /* Money for an order that is paid already. */
 static wxpay_rc_e overpaid(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
                            wxpay_snapshot_t *snap, wxpay_attempt_t *a, const wxpay_notice_t *notice,
-                           apr_pool_t *pool, wxpay_error_t *err)
+                           apr_pool_t *pool, wxpay_started_t *started, wxpay_error_t *err)
 {
     wxpay_order_t *order = snap->order;
     wxpay_attempt_state_e was = a->state;
-    apr_time_t now = flow->now();
     int first = 0;
     wxpay_rc_e rc = wxpay_flow_journal(flow, tx, account, order, notice, WXPAY_VERDICT_OVERPAID,
                                        NULL, "", &first, err);
@@ -182,7 +137,7 @@ static wxpay_rc_e overpaid(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_accou
         rc = wxpay_row_order_update(tx, order, order->state, err);
     }
     if (rc == WXPAY_OK) {
-        rc = write_event(tx, account, snap, "order.overpaid", now, pool, err);
+        rc = wxpay_flow_event(flow, tx, snap, WXPAY_EVENT_OVERPAID, pool, started, err);
     }
     if (rc == WXPAY_OK) {
         wxpay_log(flow->log, WXPAY_LOG_WARN,
@@ -198,7 +153,7 @@ static wxpay_rc_e overpaid(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_accou
 static wxpay_rc_e first_payment(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
                                 wxpay_snapshot_t *snap, wxpay_attempt_t *a,
                                 const wxpay_notice_t *notice, wxpay_verdict_e source,
-                                apr_pool_t *pool, wxpay_error_t *err)
+                                apr_pool_t *pool, wxpay_started_t *started, wxpay_error_t *err)
 {
     wxpay_order_t *order = snap->order;
     wxpay_order_state_e order_was = order->state;
@@ -216,11 +171,11 @@ static wxpay_rc_e first_payment(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_
     order->state = WXPAY_ORDER_PAID;
     order->late = order_was == WXPAY_ORDER_CLOSED;
     order->transaction_id = notice->transaction_id;
-    order->payer_openid = notice->openid;
+    /* What was erased is not written again, and cannot be compared any more. */
+    order->payer_openid = order->erased ? NULL : notice->openid;
     order->paid_gateway_no = a->gateway_no;
     order->paid_at = notice->time_end ? notice->time_end : now;
-    order->attach_differs =
-        strcmp(notice->attach ? notice->attach : "", order->attach ? order->attach : "") != 0;
+    order->attach_differs = !order->erased && wxpay_flow_differs(notice->attach, order->attach);
     rc = wxpay_row_attempt_update(tx, a, was, err);
     if (rc == WXPAY_OK) {
         rc = wxpay_row_order_update(tx, order, order_was, err);
@@ -229,15 +184,15 @@ static wxpay_rc_e first_payment(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_
         rc = wxpay_flow_journal(flow, tx, account, order, notice, source, NULL, "", &first, err);
     }
     if (rc == WXPAY_OK) {
-        rc = write_event(tx, account, snap, "order.paid", now, pool, err);
+        rc = wxpay_flow_event(flow, tx, snap, WXPAY_EVENT_PAID, pool, started, err);
     }
     return rc;
 }
 
 wxpay_rc_e wxpay_flow_pay(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_account_t *account,
                           wxpay_snapshot_t *snap, wxpay_attempt_t *a, const wxpay_notice_t *notice,
-                          wxpay_verdict_e source, apr_pool_t *pool, wxpay_verdict_e *verdict,
-                          wxpay_error_t *err)
+                          wxpay_verdict_e source, apr_pool_t *pool, wxpay_started_t *started,
+                          wxpay_verdict_e *verdict, wxpay_error_t *err)
 {
     wxpay_order_t *order = snap->order;
     const char *reason;
@@ -246,7 +201,7 @@ wxpay_rc_e wxpay_flow_pay(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_accoun
     reason = mismatch(account, order, a, notice, source);
     if (reason) {
         *verdict = WXPAY_VERDICT_QUARANTINE;
-        return quarantine(flow, tx, account, snap, a, notice, reason, pool, err);
+        return quarantine(flow, tx, account, snap, a, notice, reason, pool, started, err);
     }
     if (a->state == WXPAY_ATTEMPT_PAID && a->transaction_id &&
         !strcmp(a->transaction_id, notice->transaction_id)) {
@@ -255,10 +210,10 @@ wxpay_rc_e wxpay_flow_pay(wxpay_flow_t *flow, wxpay_tx_t *tx, const wxpay_accoun
     }
     if (order->state == WXPAY_ORDER_PAID) {
         *verdict = WXPAY_VERDICT_OVERPAID;
-        return overpaid(flow, tx, account, snap, a, notice, pool, err);
+        return overpaid(flow, tx, account, snap, a, notice, pool, started, err);
     }
     *verdict = source;
-    rc = first_payment(flow, tx, account, snap, a, notice, source, pool, err);
+    rc = first_payment(flow, tx, account, snap, a, notice, source, pool, started, err);
     if (rc == WXPAY_OK && snap->count > 1) {
         rc = close_others(flow, tx, snap, a, err);
     }

@@ -54,6 +54,7 @@ static void reach(wxpay_run_t *run, wxpay_stage_e stage)
 
 static void finish(wxpay_run_t *run)
 {
+    wxpay_sweep_ended(run);
     reach(run, WXPAY_STAGE_FINISHED);
     wxpay_run_release(run);
 }
@@ -128,7 +129,13 @@ static wxpay_rc_e apply_paid(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *
     rc = wxpay_row_attempt_update(tx, a, was, err);
     if (rc == WXPAY_OK) {
         rc = wxpay_flow_pay(run->flow, tx, run->account, run->snap, a, notice,
-                            WXPAY_VERDICT_RECONCILED, run->pool, &verdict, err);
+                            WXPAY_VERDICT_RECONCILED, run->pool, &run->started, &verdict, err);
+        if (rc == WXPAY_OK && verdict == WXPAY_VERDICT_RECONCILED) {
+            wxpay_log(run->flow->log, WXPAY_LOG_INFO,
+                      "number %s: paid, %" APR_INT64_T_FMT
+                      " fen, transaction %s: the gateway said so when it was asked",
+                      a->gateway_no, notice->total_fee, notice->transaction_id);
+        }
     }
     return rc;
 }
@@ -158,6 +165,7 @@ static wxpay_rc_e apply(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_
                          now)) {
         return apply_paid(run, tx, a, was, err);
     }
+    wxpay_schedule_ended(a, was, run->doing_todo, run->result, now);
     if (asked) {
         a->todo = WXPAY_TODO_QUERY;
         a->next_at = now;
@@ -181,11 +189,17 @@ static wxpay_rc_e lease(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a, ap
         a->state = WXPAY_ATTEMPT_SENT;
         a->sent_at = now;
     }
+    wxpay_schedule_began(a, now);
     a->tries++;
     a->lease_owner = run->owner;
     a->lease_until =
         now + WXPAY_API_QUEUE_WAIT + wxpay_account_deadline(run->account) + apr_time_from_sec(5);
     return wxpay_row_attempt_update(tx, a, was, err);
+}
+
+static int is_over(const wxpay_order_t *order)
+{
+    return order->state == WXPAY_ORDER_CLOSED || order->state == WXPAY_ORDER_EXPIRED;
 }
 
 static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_error_t *err)
@@ -198,6 +212,7 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
 
     (void)pool; /* everything a run finds is kept in its own pool for the waiter */
     run->touched = run->result != NULL;
+    run->started.count = 0;
     rc = run->result ? apply(run, tx, now, err) : wxpay_run_intent(run, tx, now, err);
     if (rc != WXPAY_OK) {
         return rc;
@@ -207,9 +222,13 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
     if (due) {
         rc = lease(run, tx, due, now, err);
     }
-    run->snap->order->state = wxpay_plan_order_state(run->snap);
+    run->snap->order->state = wxpay_plan_order_state(run->snap, now);
     if (rc == WXPAY_OK && (due || run->touched || run->snap->order->state != was)) {
         rc = wxpay_row_order_update(tx, run->snap->order, was, err);
+    }
+    if (rc == WXPAY_OK && run->snap->order->state != was && is_over(run->snap->order)) {
+        rc = wxpay_flow_event(run->flow, tx, run->snap, WXPAY_EVENT_CLOSED, run->pool,
+                              &run->started, err);
     }
     run->next = due;
     return rc;
@@ -237,6 +256,7 @@ static void on_committed(void *baton, wxpay_rc_e rc, const wxpay_error_t *err)
         finish(run);
         return;
     }
+    wxpay_flow_start_events(run->flow, &run->started);
     run->result = NULL;
     if (run->next) {
         if (run->stage == WXPAY_STAGE_STARTED) {

@@ -1,5 +1,5 @@
-/* store_rows.h - typed rows: orders, attempts, events and notices <-> SQL. All statements of the
- * state machine stand in store_sql.c.
+/* store_rows.h - typed rows: orders, attempts and notices <-> SQL (events: store_events.h). All
+ * statements of the state machine stand in store_sql.c.
  *
  * Every function runs inside a transaction (store.h). Records read are allocated in the pool given.
  * Errors: WXPAY_ENOTFOUND for absent rows; WXPAY_ECONFLICT for a unique key that exists; those of
@@ -36,17 +36,20 @@ wxpay_rc_e wxpay_row_attempts(wxpay_tx_t *tx, const char *mch_id, const char *ou
 wxpay_rc_e wxpay_row_attempt_update(wxpay_tx_t *tx, const wxpay_attempt_t *attempt,
                                     wxpay_attempt_state_e was, wxpay_error_t *err);
 
-typedef struct wxpay_event_t {
-    const char *id;
+/* An order with something to be done that nobody is doing. */
+typedef struct wxpay_due_t {
     const char *mch_id;
     const char *out_trade_no;
     const char *site;
-    const char *type; /* "order.paid", ... */
-    apr_time_t created_at;
-    const char *body;  /* JSON */
-    const char *state; /* "unwanted" or "pending" at birth */
-} wxpay_event_t;
-wxpay_rc_e wxpay_row_event_insert(wxpay_tx_t *tx, const wxpay_event_t *event, wxpay_error_t *err);
+    apr_time_t at; /* since when */
+} wxpay_due_t;
+/* Attempts to be asked about, queries and closings left undone, orders whose time is over: at most
+ * `limit` of each kind, the longest due first; an order may come up more than once. */
+wxpay_rc_e wxpay_row_due(wxpay_tx_t *tx, apr_time_t now, int limit, apr_pool_t *pool,
+                         wxpay_due_t **list, int *count, wxpay_error_t *err);
+/* Whatever is due of this order now comes up again no sooner than `until`. */
+wxpay_rc_e wxpay_row_put_off(wxpay_tx_t *tx, const wxpay_due_t *due, apr_time_t now,
+                             apr_time_t until, wxpay_error_t *err);
 
 typedef struct wxpay_journal_t {
     const char *mch_id;
@@ -69,5 +72,24 @@ wxpay_rc_e wxpay_row_notice_again(wxpay_tx_t *tx, const wxpay_journal_t *entry, 
 /* Add `more` to the count of a payment's row, however it was found; no row is no error. */
 wxpay_rc_e wxpay_row_notice_count(wxpay_tx_t *tx, const char *mch_id, const char *ref, int more,
                                   apr_time_t at, wxpay_error_t *err);
+
+/* What retention takes: a row, by its key. */
+#define WXPAY_ERASABLE_KEYS 4
+typedef enum wxpay_erasable_e {
+    WXPAY_ERASABLE_NOTICE,
+    WXPAY_ERASABLE_EVENT,
+    WXPAY_ERASABLE_ORDER /* with its attempts */
+} wxpay_erasable_e;
+typedef struct wxpay_erasable_t {
+    wxpay_erasable_e kind;
+    const char *key[WXPAY_ERASABLE_KEYS];
+    int keys;
+} wxpay_erasable_t;
+/* The oldest that came before these times and still have something to erase, at most `limit` of
+ * each kind. */
+wxpay_rc_e wxpay_row_erasable(wxpay_tx_t *tx, apr_time_t notices_before, apr_time_t orders_before,
+                              int limit, apr_pool_t *pool, wxpay_erasable_t **list, int *count,
+                              wxpay_error_t *err);
+wxpay_rc_e wxpay_row_erase(wxpay_tx_t *tx, const wxpay_erasable_t *erasable, wxpay_error_t *err);
 
 #endif

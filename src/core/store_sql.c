@@ -8,25 +8,25 @@
     "product_id, goods_tag, limit_pay, scene_info, profit_sharing, receipt, openid, "              \
     "spbill_create_ip, return_url, time_expire, trade_type, pay_id, state, rev, created_at, "      \
     "expires_at, close_wanted, late, quarantined, overpaid, attach_differs, transaction_id, "      \
-    "payer_openid, paid_gateway_no, paid_at, refunded_fee"
+    "payer_openid, paid_gateway_no, paid_at, refunded_fee, sweep_at, erased"
 
 #define ATTEMPT_COLUMNS                                                                            \
     "mch_id, gateway_no, out_trade_no, n, trade_type, appid, openid, client_ip, sign_type, "       \
     "state, params, prepay_id, code_url, mweb_url, url_at, created_at, sent_at, close_at, todo, "  \
     "next_at, "                                                                                    \
     "tries, "                                                                                      \
-    "lease_owner, lease_until, transaction_id, err_code, err_detail"
+    "lease_owner, lease_until, transaction_id, err_code, err_detail, closed_at, ask_at, asked_at"
 
 const char wxpay_sql_order_insert[] =
     "INSERT INTO orders (" ORDER_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-    "?,?,?,?,?,?,?,?,?,?,?,?)";
+    "?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 const char wxpay_sql_order_get[] =
     "SELECT " ORDER_COLUMNS " FROM orders WHERE mch_id = ? AND out_trade_no = ?";
 const char wxpay_sql_order_by_pay_id[] = "SELECT " ORDER_COLUMNS " FROM orders WHERE pay_id = ?";
 const char wxpay_sql_order_update[] =
     "UPDATE orders SET state = ?, rev = ?, expires_at = ?, close_wanted = ?, late = ?, "
     "quarantined = ?, overpaid = ?, attach_differs = ?, transaction_id = ?, payer_openid = ?, "
-    "paid_gateway_no = ?, paid_at = ?, refunded_fee = ? "
+    "paid_gateway_no = ?, paid_at = ?, refunded_fee = ?, sweep_at = ? "
     "WHERE mch_id = ? AND out_trade_no = ? AND state = ? AND rev = ?";
 /* The range of created_at is what the index finds; the term after it only cuts off the orders of
  * the cursor's very microsecond that were listed already. */
@@ -44,7 +44,7 @@ const char wxpay_sql_list_flagged[] =
          "AND (? = '' OR state = ?) " LIST_END;
 const char wxpay_sql_attempt_insert[] =
     "INSERT INTO attempts (" ATTEMPT_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-    "?,?,?,?,?)";
+    "?,?,?,?,?,?,?,?)";
 const char wxpay_sql_attempt_get[] =
     "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE mch_id = ? AND gateway_no = ?";
 const char wxpay_sql_attempts[] =
@@ -53,11 +53,49 @@ const char wxpay_sql_attempt_update[] =
     "UPDATE attempts SET state = ?, params = ?, prepay_id = ?, code_url = ?, mweb_url = ?, "
     "url_at = ?, sent_at = ?, close_at = ?, todo = ?, next_at = ?, tries = ?, lease_owner = ?, "
     "lease_until = ?, "
-    "transaction_id = ?, err_code = ?, err_detail = ? "
+    "transaction_id = ?, err_code = ?, err_detail = ?, closed_at = ?, ask_at = ?, asked_at = ? "
     "WHERE mch_id = ? AND gateway_no = ? AND state = ?";
+/* The inner names keep the conditions of the indexes unambiguous. */
+#define DUE(date)                                                                                  \
+    "SELECT mch_id, out_trade_no, site, " date " FROM attempts JOIN (SELECT mch_id AS m, "         \
+    "out_trade_no AS o, site FROM orders) AS of_order ON m = mch_id AND o = out_trade_no WHERE "
+
+const char wxpay_sql_due_asks[] =
+    DUE("ask_at") WXPAY_SQL_ASKED_ABOUT " AND ask_at <= ? AND lease_until <= ? "
+                                        "ORDER BY ask_at LIMIT ?";
+const char wxpay_sql_due_todos[] =
+    DUE("next_at") "todo = ? AND next_at <= ? AND lease_until <= ? ORDER BY next_at LIMIT ?";
+const char wxpay_sql_due_orders[] =
+    "SELECT mch_id, out_trade_no, site, sweep_at FROM orders WHERE " WXPAY_SQL_RUNS_OUT
+    " AND sweep_at <= ? ORDER BY sweep_at LIMIT ?";
+const char wxpay_sql_put_off_ask[] = "UPDATE attempts SET ask_at = ? WHERE mch_id = ? "
+                                     "AND out_trade_no = ? AND ask_at > 0 AND ask_at <= ?";
+const char wxpay_sql_put_off_todo[] =
+    "UPDATE attempts SET next_at = ? WHERE mch_id = ? "
+    "AND out_trade_no = ? AND (todo = 'query' OR todo = 'close') AND next_at <= ?";
+const char wxpay_sql_put_off_order[] = "UPDATE orders SET sweep_at = ? WHERE mch_id = ? "
+                                       "AND out_trade_no = ? AND sweep_at > 0 AND sweep_at <= ?";
+const char wxpay_sql_erasable_notices[] =
+    "SELECT mch_id, ref, verdict, reason FROM notices WHERE " WXPAY_SQL_ERASABLE_NOTICE
+    " AND first_at < ? ORDER BY first_at LIMIT ?";
+const char wxpay_sql_erasable_events[] = "SELECT id FROM events WHERE " WXPAY_SQL_ERASABLE_EVENT
+                                         " AND created_at < ? ORDER BY created_at LIMIT ?";
+const char wxpay_sql_erasable_orders[] =
+    "SELECT mch_id, out_trade_no FROM orders WHERE " WXPAY_SQL_ERASABLE_ORDER
+    " AND created_at < ? ORDER BY created_at LIMIT ?";
+const char wxpay_sql_erase_notice[] =
+    "UPDATE notices SET body = NULL WHERE mch_id = ? AND ref = ? AND verdict = ? AND reason = ?";
+const char wxpay_sql_erase_event[] =
+    "UPDATE events SET body = NULL WHERE id = ? AND state <> 'pending'";
+const char wxpay_sql_erase_order[] =
+    "UPDATE orders SET openid = NULL, payer_openid = NULL, attach = NULL, detail = NULL, "
+    "scene_info = NULL, spbill_create_ip = NULL, erased = 1 WHERE mch_id = ? AND out_trade_no = ?";
+const char wxpay_sql_erase_attempts[] =
+    "UPDATE attempts SET openid = NULL, client_ip = NULL, params = NULL, prepay_id = NULL, "
+    "code_url = NULL, mweb_url = NULL WHERE mch_id = ? AND out_trade_no = ?";
 const char wxpay_sql_event_insert[] =
     "INSERT INTO events (id, mch_id, out_trade_no, site, type, created_at, body, state, next_at, "
-    "tries) VALUES (?,?,?,?,?,?,?,?,?,0)";
+    "lease_owner, lease_until) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
 const char wxpay_sql_notice_insert[] =
     "INSERT INTO notices (mch_id, ref, verdict, reason, out_trade_no, gateway_no, site, first_at, "
     "last_at, count, body) VALUES (?,?,?,?,?,?,?,?,?,1,?)";

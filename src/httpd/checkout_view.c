@@ -61,10 +61,12 @@ wxpay_page_e mod_wxpay_buyer_page(const mod_wxpay_buyer_t *buyer)
     if (order->quarantined) {
         return WXPAY_PAGE_CHECKING;
     }
-    if (order->state == WXPAY_ORDER_CLOSED || order->close_wanted) {
+    if (order->close_wanted) {
         return WXPAY_PAGE_CLOSED;
     }
-    if (order->state == WXPAY_ORDER_EXPIRED || order->expires_at <= buyer->now) {
+    /* What nobody asked to close was closed because its time was over. */
+    if (order->state == WXPAY_ORDER_EXPIRED || order->state == WXPAY_ORDER_CLOSED ||
+        order->expires_at <= buyer->now) {
         return WXPAY_PAGE_EXPIRED;
     }
     return unpaid_page(buyer);

@@ -14,7 +14,8 @@ LEVELS = (
     ("xml", "crypt", "sign"),
     ("account", "target", "sites", "order", "refund", "notice", "jsapi", "qr", "page", "delivery",
      "token", "link"),
-    ("transport", "engine", "api", "store", "outbox"),
+    ("transport", "engine", "api", "store", "outbox",
+     "retention"),
     ("flow",),
 )
 LEVEL = {noun: level for level, nouns in enumerate(LEVELS) for noun in nouns}

@@ -20,7 +20,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static apr_interval_time_t ahead;
 
-static apr_time_t rig_now(void)
+apr_time_t rig_now(void)
 {
     apr_interval_time_t a;
 
@@ -250,10 +250,28 @@ static wxpay_rc_e submit(void *impl, const wxpay_http_request_t *request, wxpay_
 
 /* ---- the rig ---- */
 
+static const wxpay_account_t *find_account(void *baton, const char *mch_id, const char *site)
+{
+    rig_t *rig = baton;
+
+    (void)site;
+    assert_string_equal(mch_id, rig->account.mch_id);
+    return rig->homeless ? NULL : &rig->account;
+}
+
+static void count_warnings(void *baton, wxpay_log_level_e level, const char *line)
+{
+    rig_t *rig = baton;
+
+    (void)line;
+    rig->warnings += level <= WXPAY_LOG_WARN;
+}
+
 void rig_start(rig_t *rig)
 {
     static wxpay_api_t api;
     static wxpay_transport_t transport;
+    static wxpay_log_t log;
     wxpay_sqlite_options_t store;
     wxpay_flow_options_t flow;
     wxpay_error_t err;
@@ -289,6 +307,11 @@ void rig_start(rig_t *rig)
     flow.store = rig->store;
     flow.api = &api;
     flow.now = rig_now;
+    flow.sites.find = find_account;
+    flow.sites.baton = rig;
+    log.write = count_warnings;
+    log.baton = rig;
+    flow.log = &log;
     assert_int_equal(wxpay_flow_create(rig->pool, &flow, &rig->flow, &err), WXPAY_OK);
 }
 

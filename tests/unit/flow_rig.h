@@ -35,10 +35,13 @@ typedef struct rig_t {
     char last_order[4096];                    /* body of the last unifiedorder */
     char last_query[4096];                    /* and of the last orderquery */
     int delay_ms;                             /* before each reply */
+    atomic_int homeless;                      /* no server speaks for any site */
+    atomic_int warnings;                      /* log lines of flow, WARN and worse */
 } rig_t;
 
 void rig_start(rig_t *rig);
 void rig_stop(rig_t *rig);
+apr_time_t rig_now(void);
 void rig_forward(apr_interval_time_t by); /* the clock */
 /* What queries are answered from now on. */
 void rig_says(rig_t *rig, rig_answer_e query, const char *trade_state);
