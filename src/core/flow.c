@@ -239,6 +239,7 @@ wxpay_rc_e wxpay_flow_submit(wxpay_flow_t *flow, const wxpay_account_t *account,
     }
     wxpay_error_clear(err);
     copy->created_at = flow->now();
+    copy->sweep_at = copy->expires_at;
     run->order = copy;
     run->identity = open ? wxpay_identity_copy(run->pool, open) : NULL;
     mine = apr_pstrdup(pool, copy->pay_id);

@@ -46,8 +46,9 @@ int wxpay_plan_leased(const wxpay_attempt_t *attempt, apr_time_t now);
 int wxpay_plan_number_taken(const char *err_code);
 /* New attempts may be opened and codes shown. */
 int wxpay_plan_order_open(const wxpay_order_t *order, apr_time_t now);
-/* The state that follows from the attempts (PAID and EXPIRED are never left here). */
-wxpay_order_state_e wxpay_plan_order_state(const wxpay_snapshot_t *snap);
+/* The state that follows from the attempts and the clock (PAID, CLOSED and EXPIRED are never left
+ * here). */
+wxpay_order_state_e wxpay_plan_order_state(const wxpay_snapshot_t *snap, apr_time_t now);
 /* The attempt whose todo is to be done now, or NULL. */
 wxpay_attempt_t *wxpay_plan_due(const wxpay_snapshot_t *snap, apr_time_t now);
 /* Turn an intent into states and todos of the records in snap (nothing is written). */
@@ -65,6 +66,27 @@ int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *attempt, wxpay
 
 /* A query that could not be used is due again, ever more seldom. */
 void wxpay_plan_ask_later(wxpay_attempt_t *attempt, apr_time_t now);
+
+/* ---- flow_schedule.c: when the gateway is asked although nobody waits; pure like the plan ---- */
+
+#define WXPAY_ASK_PAUSE apr_time_from_sec(5) /* between two queries that a buyer may cause */
+
+/* The date of the schedule that no query has served yet, or 0: an unpaid attempt is asked about 15
+ * s, 1, 3, 10 and 30 min after it was sent, a CLOSED one 10 min and 24 h after it was closed. */
+apr_time_t wxpay_schedule_next(const wxpay_attempt_t *attempt);
+/* Its todo is called for now. */
+void wxpay_schedule_began(wxpay_attempt_t *attempt, apr_time_t now);
+/* That call has ended; was: the state before the plan applied the result. */
+void wxpay_schedule_ended(wxpay_attempt_t *attempt, wxpay_attempt_state_e was, wxpay_todo_e did,
+                          const wxpay_api_result_t *result, apr_time_t now);
+/* What the schedule wants now becomes a todo. 1 if an attempt changed. */
+int wxpay_schedule_ask(wxpay_snapshot_t *snap, apr_time_t now);
+/* The order's time is over: what is open at the gateway is to be queried, and closed when unpaid.
+ * Once per order; 1 if this was it. */
+int wxpay_schedule_expire(wxpay_snapshot_t *snap, apr_time_t now);
+/* 1 if a buyer's word is reason enough to ask about what is open. */
+int wxpay_schedule_may_ask(const wxpay_snapshot_t *snap, apr_time_t now);
+void wxpay_schedule_ask_open(wxpay_snapshot_t *snap, apr_time_t now);
 
 /* ---- flow_event.c: telling the site's application ---- */
 
@@ -141,10 +163,12 @@ wxpay_rc_e wxpay_flow_snapshot(wxpay_tx_t *tx, const char *mch_id, const char *o
 /* ---- flow_run.c: one run = decide, call, record, and again until nothing is due ---- */
 
 typedef enum wxpay_intent_e {
-    WXPAY_INTENT_NONE, /* go on with what is due, of whatever site */
+    WXPAY_INTENT_NONE,  /* go on with what is due, of whatever site */
+    WXPAY_INTENT_SWEEP, /* and see what the clock makes due, of whatever site */
     WXPAY_INTENT_SUBMIT,
     WXPAY_INTENT_OPEN,
     WXPAY_INTENT_QUERY,
+    WXPAY_INTENT_ASK, /* QUERY of what is open, if that makes sense now */
     WXPAY_INTENT_CLOSE
 } wxpay_intent_e;
 

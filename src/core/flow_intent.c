@@ -32,18 +32,6 @@ static wxpay_attempt_state_e *states_of(const wxpay_snapshot_t *snap, apr_pool_t
     return was;
 }
 
-static int never_sent(const wxpay_snapshot_t *snap)
-{
-    int i;
-
-    for (i = 0; i < snap->count; ++i) {
-        if (snap->attempts[i]->sent_at) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 wxpay_rc_e wxpay_run_request(wxpay_run_t *run, wxpay_attempt_t *a, apr_time_t now,
                              wxpay_error_t *err)
 {
@@ -53,6 +41,7 @@ wxpay_rc_e wxpay_run_request(wxpay_run_t *run, wxpay_attempt_t *a, apr_time_t no
 
     if (order->expires_at < now + MIN_PAYABLE) {
         order->expires_at = now + MIN_PAYABLE;
+        order->sweep_at = order->expires_at;
     }
     rc = wxpay_attempt_request(order, a, run->account, order->expires_at, run->pool, &request, err);
     if (rc == WXPAY_OK) {
@@ -141,11 +130,6 @@ static wxpay_rc_e open_attempt(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now,
     wxpay_attempt_t *a;
     wxpay_rc_e rc;
 
-    if (snap->order->state == WXPAY_ORDER_NEW && snap->order->expires_at <= now &&
-        never_sent(snap)) {
-        snap->order->state = WXPAY_ORDER_EXPIRED;
-        return wxpay_row_order_update(tx, snap->order, WXPAY_ORDER_NEW, err);
-    }
     if (!wxpay_plan_order_open(snap->order, now)) {
         return WXPAY_OK;
     }
@@ -205,21 +189,36 @@ static wxpay_rc_e close_order(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, 
 {
     wxpay_snapshot_t *snap = run->snap;
     wxpay_attempt_state_e *was;
-    wxpay_order_state_e order_was = snap->order->state;
-    wxpay_rc_e rc;
 
-    if (order_was != WXPAY_ORDER_NEW && order_was != WXPAY_ORDER_PENDING) {
+    if (snap->order->state != WXPAY_ORDER_NEW && snap->order->state != WXPAY_ORDER_PENDING) {
         return WXPAY_OK;
     }
     was = states_of(snap, run->pool);
     snap->order->close_wanted = 1;
+    run->touched = 1;
     wxpay_plan_close(snap, now);
-    rc = write_attempts(tx, snap, was, err);
-    if (rc == WXPAY_OK) {
-        snap->order->state = wxpay_plan_order_state(snap);
-        rc = wxpay_row_order_update(tx, snap->order, order_was, err);
+    return write_attempts(tx, snap, was, err);
+}
+
+/* Nobody asked: what is due by the clock. */
+static wxpay_rc_e sweep_order(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
+{
+    wxpay_attempt_state_e *was = states_of(run->snap, run->pool);
+    int asks = wxpay_schedule_ask(run->snap, now);
+
+    run->touched = wxpay_schedule_expire(run->snap, now);
+    return asks || run->touched ? write_attempts(tx, run->snap, was, err) : WXPAY_OK;
+}
+
+static wxpay_rc_e ask_order(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
+{
+    wxpay_attempt_state_e *was = states_of(run->snap, run->pool);
+
+    if (!wxpay_schedule_may_ask(run->snap, now)) {
+        return WXPAY_OK; /* another buyer's page was faster */
     }
-    return rc;
+    wxpay_schedule_ask_open(run->snap, now);
+    return write_attempts(tx, run->snap, was, err);
 }
 
 wxpay_rc_e wxpay_run_intent(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
@@ -233,7 +232,7 @@ wxpay_rc_e wxpay_run_intent(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wx
     }
     rc = wxpay_flow_snapshot(tx, run->account->mch_id, run->out_trade_no, run->pool, &run->snap,
                              err);
-    if (rc == WXPAY_OK && run->intent != WXPAY_INTENT_NONE &&
+    if (rc == WXPAY_OK && run->intent != WXPAY_INTENT_NONE && run->intent != WXPAY_INTENT_SWEEP &&
         strcmp(run->snap->order->site, run->account->site)) {
         run->snap = NULL;
         rc = wxpay_error_set(err, WXPAY_ENOTFOUND, "read order", "there is no such order");
@@ -246,6 +245,10 @@ wxpay_rc_e wxpay_run_intent(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wx
         return open_attempt(run, tx, now, err);
     case WXPAY_INTENT_CLOSE:
         return close_order(run, tx, now, err);
+    case WXPAY_INTENT_SWEEP:
+        return sweep_order(run, tx, now, err);
+    case WXPAY_INTENT_ASK:
+        return ask_order(run, tx, now, err);
     case WXPAY_INTENT_QUERY:
         was = states_of(run->snap, run->pool);
         wxpay_plan_query(run->snap, now);

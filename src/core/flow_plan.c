@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define QUERY_TRIES 6 /* of a query whose answer nobody can use */
+#define PATIENCE 30   /* tries that follow each other fast */
 
 static int same_text(const char *a, const char *b)
 {
@@ -36,7 +37,19 @@ int wxpay_plan_order_open(const wxpay_order_t *order, apr_time_t now)
            !order->close_wanted && !order->quarantined && order->expires_at > now;
 }
 
-wxpay_order_state_e wxpay_plan_order_state(const wxpay_snapshot_t *snap)
+static int ever_sent(const wxpay_snapshot_t *snap)
+{
+    int i;
+
+    for (i = 0; i < snap->count; ++i) {
+        if (snap->attempts[i]->sent_at) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+wxpay_order_state_e wxpay_plan_order_state(const wxpay_snapshot_t *snap, apr_time_t now)
 {
     const wxpay_order_t *order = snap->order;
 
@@ -46,7 +59,13 @@ wxpay_order_state_e wxpay_plan_order_state(const wxpay_snapshot_t *snap)
     if (wxpay_snapshot_live(snap)) {
         return WXPAY_ORDER_PENDING;
     }
-    return order->close_wanted ? WXPAY_ORDER_CLOSED : WXPAY_ORDER_NEW;
+    if (order->close_wanted) {
+        return WXPAY_ORDER_CLOSED;
+    }
+    if (order->expires_at > now || order->quarantined) {
+        return WXPAY_ORDER_NEW;
+    }
+    return ever_sent(snap) ? WXPAY_ORDER_CLOSED : WXPAY_ORDER_EXPIRED;
 }
 
 static int other_live(const wxpay_snapshot_t *snap, const wxpay_attempt_t *self)
@@ -138,12 +157,14 @@ static void done(wxpay_attempt_t *a, wxpay_attempt_state_e state)
     a->tries = 0;
 }
 
-/* 1, 2, 4 ... 32 seconds: a page polls meanwhile, and each poll may start the call that is due. */
+/* 1, 2, 4 ... 32 seconds: a page polls meanwhile, and each poll may start the call that is due.
+ * After a quarter of an hour nobody looks any more, and what is left goes on as a matter of upkeep.
+ */
 static apr_time_t back_off(const wxpay_attempt_t *a, apr_time_t now)
 {
     int shift = a->tries > 5 ? 5 : a->tries > 0 ? a->tries - 1 : 0;
 
-    return now + apr_time_from_sec(1 << shift);
+    return now + apr_time_from_sec(a->tries > PATIENCE ? 600 : 1 << shift);
 }
 
 int wxpay_plan_confirm(wxpay_attempt_t *a, int first, apr_time_t now)
@@ -339,7 +360,7 @@ int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *a, wxpay_todo_
         else {
             apr_time_t early = a->sent_at + WXPAY_CLOSE_AFTER;
 
-            a->close_at = early > now ? early : now + apr_time_from_sec(30);
+            a->close_at = early > now ? early : back_off(a, now + apr_time_from_sec(30));
             next(a, WXPAY_TODO_QUERY, now); /* paid, too early, or unknown: ask what it is */
         }
         return 0;

@@ -158,6 +158,7 @@ static wxpay_rc_e apply(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_
                          now)) {
         return apply_paid(run, tx, a, was, err);
     }
+    wxpay_schedule_ended(a, was, run->doing_todo, run->result, now);
     if (asked) {
         a->todo = WXPAY_TODO_QUERY;
         a->next_at = now;
@@ -181,6 +182,7 @@ static wxpay_rc_e lease(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a, ap
         a->state = WXPAY_ATTEMPT_SENT;
         a->sent_at = now;
     }
+    wxpay_schedule_began(a, now);
     a->tries++;
     a->lease_owner = run->owner;
     a->lease_until =
@@ -208,7 +210,7 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
     if (due) {
         rc = lease(run, tx, due, now, err);
     }
-    run->snap->order->state = wxpay_plan_order_state(run->snap);
+    run->snap->order->state = wxpay_plan_order_state(run->snap, now);
     if (rc == WXPAY_OK && (due || run->touched || run->snap->order->state != was)) {
         rc = wxpay_row_order_update(tx, run->snap->order, was, err);
     }

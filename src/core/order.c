@@ -123,6 +123,7 @@ static const char *product_of(const wxpay_order_t *order)
 
 int wxpay_order_same_facts(const wxpay_order_t *a, const wxpay_order_t *b, const char **field)
 {
+    int erased = a->erased || b->erased;
     const struct {
         const char *name;
         int same;
@@ -131,15 +132,15 @@ int wxpay_order_same_facts(const wxpay_order_t *a, const wxpay_order_t *b, const
         {"total_fee", a->total_fee == b->total_fee},
         {"fee_type", same_text(a->fee_type, b->fee_type)},
         {"body", same_text(a->body, b->body)},
-        {"attach", same_text(a->attach, b->attach)},
-        {"detail", same_text(a->detail, b->detail)},
+        {"attach", erased || same_text(a->attach, b->attach)},
+        {"detail", erased || same_text(a->detail, b->detail)},
         {"product_id", same_text(product_of(a), product_of(b))},
         {"goods_tag", same_text(a->goods_tag, b->goods_tag)},
         {"limit_pay", same_text(a->limit_pay, b->limit_pay)},
-        {"scene_info", same_text(a->scene_info, b->scene_info)},
+        {"scene_info", erased || same_text(a->scene_info, b->scene_info)},
         {"profit_sharing", same_text(a->profit_sharing, b->profit_sharing)},
         {"receipt", same_text(a->receipt, b->receipt)},
-        {"openid", same_text(a->openid, b->openid)},
+        {"openid", erased || same_text(a->openid, b->openid)},
         {"return_url", same_text(a->return_url, b->return_url)},
         {"time_expire", same_time(a->time_expire, b->time_expire)},
         {"trade_type", a->trade_type == b->trade_type || !a->trade_type || !b->trade_type},

@@ -79,6 +79,9 @@ typedef struct wxpay_order_t {
     const char *paid_gateway_no;
     apr_time_t paid_at; /* time_end of the payment; 0 if unpaid */
     apr_int64_t refunded_fee;
+    /* upkeep */
+    apr_time_t sweep_at; /* its time is over then, and reconciling sees to it; 0: it has */
+    int erased;          /* its personal facts are gone (retention.h) */
 } wxpay_order_t;
 
 /* The next gateway call an attempt needs. */
@@ -116,6 +119,9 @@ typedef struct wxpay_attempt_t {
     const char *transaction_id;
     const char *err_code; /* of the last refusal or failure */
     const char *err_detail;
+    apr_time_t closed_at; /* found or made CLOSED at the gateway; 0: not, or never sent */
+    apr_time_t ask_at;    /* reconciling queries it then; 0: never again */
+    apr_time_t asked_at;  /* the last query left, whoever wanted it */
 } wxpay_attempt_t;
 
 const char *wxpay_order_state_name(wxpay_order_state_e state);
@@ -154,7 +160,9 @@ wxpay_rc_e wxpay_order_parse_expiry(const char *text, apr_time_t *t, wxpay_error
 
 /* 1 if both say the same facts; else 0 and *field names the first that differs (static text).
  * trade_type and spbill_create_ip count only if both give them; a product_id equal to out_trade_no
- * equals an absent one. */
+ * equals an absent one. Where either is erased, what erasing takes (openid, attach, detail,
+ * scene_info) cannot be compared and says nothing: the same order sent once more, years later, is
+ * still the same. */
 int wxpay_order_same_facts(const wxpay_order_t *a, const wxpay_order_t *b, const char **field);
 
 /* The number of attempt n at the gateway: the order's own for n == 1; "<no>*n", or where that

@@ -4,7 +4,7 @@
 #include "store_sql.h"
 #include "store_values.h"
 
-#define ATTEMPT_COUNT 26
+#define ATTEMPT_COUNT 29
 
 static const char *const todo_names[] = {"", "send", "query", "close"};
 
@@ -51,6 +51,9 @@ wxpay_rc_e wxpay_row_attempt_insert(wxpay_tx_t *tx, const wxpay_attempt_t *a, wx
     v[i++] = wxpay_value_text(a->transaction_id);
     v[i++] = wxpay_value_text(a->err_code);
     v[i++] = wxpay_value_text(a->err_detail);
+    v[i++] = wxpay_value_int(a->closed_at);
+    v[i++] = wxpay_value_int(a->ask_at);
+    v[i++] = wxpay_value_int(a->asked_at);
     return wxpay_tx_exec(tx, wxpay_sql_attempt_insert, v, i, NULL, err);
 }
 
@@ -94,6 +97,9 @@ static int on_attempt(void *baton, const wxpay_value_t *values, int count)
     a->transaction_id = wxpay_take_text(&r);
     a->err_code = wxpay_take_text(&r);
     a->err_detail = wxpay_take_text(&r);
+    a->closed_at = wxpay_take_int(&r);
+    a->ask_at = wxpay_take_int(&r);
+    a->asked_at = wxpay_take_int(&r);
     if (rows->count == rows->cap) {
         wxpay_attempt_t **more = apr_palloc(rows->pool, sizeof(*more) * (size_t)(rows->cap + 8));
 
@@ -143,7 +149,7 @@ wxpay_rc_e wxpay_row_attempts(wxpay_tx_t *tx, const char *mch_id, const char *ou
 wxpay_rc_e wxpay_row_attempt_update(wxpay_tx_t *tx, const wxpay_attempt_t *a,
                                     wxpay_attempt_state_e was, wxpay_error_t *err)
 {
-    wxpay_value_t v[19];
+    wxpay_value_t v[22];
     wxpay_rc_e rc;
     int affected = 0;
     int i = 0;
@@ -168,6 +174,9 @@ wxpay_rc_e wxpay_row_attempt_update(wxpay_tx_t *tx, const wxpay_attempt_t *a,
     v[i++] = wxpay_value_text(a->transaction_id);
     v[i++] = wxpay_value_text(a->err_code);
     v[i++] = wxpay_value_text(a->err_detail);
+    v[i++] = wxpay_value_int(a->closed_at);
+    v[i++] = wxpay_value_int(a->ask_at);
+    v[i++] = wxpay_value_int(a->asked_at);
     v[i++] = wxpay_value_text(a->mch_id);
     v[i++] = wxpay_value_text(a->gateway_no);
     v[i++] = wxpay_value_text(wxpay_attempt_state_name(was));

@@ -3,7 +3,7 @@
 #include "store_sql.h"
 #include "store_values.h"
 
-#define ORDER_COUNT 35
+#define ORDER_COUNT 37
 
 static void order_values(const wxpay_order_t *o, wxpay_value_t *v)
 {
@@ -44,6 +44,8 @@ static void order_values(const wxpay_order_t *o, wxpay_value_t *v)
     v[i++] = wxpay_value_text(o->paid_gateway_no);
     v[i++] = wxpay_value_int(o->paid_at);
     v[i++] = wxpay_value_int(o->refunded_fee);
+    v[i++] = wxpay_value_int(o->sweep_at);
+    v[i++] = wxpay_value_int(o->erased);
 }
 
 wxpay_rc_e wxpay_row_order_insert(wxpay_tx_t *tx, const wxpay_order_t *order, wxpay_error_t *err)
@@ -94,6 +96,8 @@ wxpay_order_t *wxpay_row_order_read(apr_pool_t *pool, const wxpay_value_t *value
     o->paid_gateway_no = wxpay_take_text(&r);
     o->paid_at = wxpay_take_int(&r);
     o->refunded_fee = wxpay_take_int(&r);
+    o->sweep_at = wxpay_take_int(&r);
+    o->erased = (int)wxpay_take_int(&r);
     return o;
 }
 
@@ -145,7 +149,7 @@ wxpay_rc_e wxpay_row_order_by_pay_id(wxpay_tx_t *tx, const char *pay_id, apr_poo
 wxpay_rc_e wxpay_row_order_update(wxpay_tx_t *tx, wxpay_order_t *o, wxpay_order_state_e was,
                                   wxpay_error_t *err)
 {
-    wxpay_value_t v[17];
+    wxpay_value_t v[18];
     wxpay_rc_e rc;
     int affected = 0;
     int i = 0;
@@ -167,6 +171,7 @@ wxpay_rc_e wxpay_row_order_update(wxpay_tx_t *tx, wxpay_order_t *o, wxpay_order_
     v[i++] = wxpay_value_text(o->paid_gateway_no);
     v[i++] = wxpay_value_int(o->paid_at);
     v[i++] = wxpay_value_int(o->refunded_fee);
+    v[i++] = wxpay_value_int(o->sweep_at);
     v[i++] = wxpay_value_text(o->mch_id);
     v[i++] = wxpay_value_text(o->out_trade_no);
     v[i++] = wxpay_value_text(wxpay_order_state_name(was));

@@ -8,25 +8,25 @@
     "product_id, goods_tag, limit_pay, scene_info, profit_sharing, receipt, openid, "              \
     "spbill_create_ip, return_url, time_expire, trade_type, pay_id, state, rev, created_at, "      \
     "expires_at, close_wanted, late, quarantined, overpaid, attach_differs, transaction_id, "      \
-    "payer_openid, paid_gateway_no, paid_at, refunded_fee"
+    "payer_openid, paid_gateway_no, paid_at, refunded_fee, sweep_at, erased"
 
 #define ATTEMPT_COLUMNS                                                                            \
     "mch_id, gateway_no, out_trade_no, n, trade_type, appid, openid, client_ip, sign_type, "       \
     "state, params, prepay_id, code_url, mweb_url, url_at, created_at, sent_at, close_at, todo, "  \
     "next_at, "                                                                                    \
     "tries, "                                                                                      \
-    "lease_owner, lease_until, transaction_id, err_code, err_detail"
+    "lease_owner, lease_until, transaction_id, err_code, err_detail, closed_at, ask_at, asked_at"
 
 const char wxpay_sql_order_insert[] =
     "INSERT INTO orders (" ORDER_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-    "?,?,?,?,?,?,?,?,?,?,?,?)";
+    "?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 const char wxpay_sql_order_get[] =
     "SELECT " ORDER_COLUMNS " FROM orders WHERE mch_id = ? AND out_trade_no = ?";
 const char wxpay_sql_order_by_pay_id[] = "SELECT " ORDER_COLUMNS " FROM orders WHERE pay_id = ?";
 const char wxpay_sql_order_update[] =
     "UPDATE orders SET state = ?, rev = ?, expires_at = ?, close_wanted = ?, late = ?, "
     "quarantined = ?, overpaid = ?, attach_differs = ?, transaction_id = ?, payer_openid = ?, "
-    "paid_gateway_no = ?, paid_at = ?, refunded_fee = ? "
+    "paid_gateway_no = ?, paid_at = ?, refunded_fee = ?, sweep_at = ? "
     "WHERE mch_id = ? AND out_trade_no = ? AND state = ? AND rev = ?";
 /* The range of created_at is what the index finds; the term after it only cuts off the orders of
  * the cursor's very microsecond that were listed already. */
@@ -44,7 +44,7 @@ const char wxpay_sql_list_flagged[] =
          "AND (? = '' OR state = ?) " LIST_END;
 const char wxpay_sql_attempt_insert[] =
     "INSERT INTO attempts (" ATTEMPT_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-    "?,?,?,?,?)";
+    "?,?,?,?,?,?,?,?)";
 const char wxpay_sql_attempt_get[] =
     "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE mch_id = ? AND gateway_no = ?";
 const char wxpay_sql_attempts[] =
@@ -53,7 +53,7 @@ const char wxpay_sql_attempt_update[] =
     "UPDATE attempts SET state = ?, params = ?, prepay_id = ?, code_url = ?, mweb_url = ?, "
     "url_at = ?, sent_at = ?, close_at = ?, todo = ?, next_at = ?, tries = ?, lease_owner = ?, "
     "lease_until = ?, "
-    "transaction_id = ?, err_code = ?, err_detail = ? "
+    "transaction_id = ?, err_code = ?, err_detail = ?, closed_at = ?, ask_at = ?, asked_at = ? "
     "WHERE mch_id = ? AND gateway_no = ? AND state = ?";
 const char wxpay_sql_event_insert[] =
     "INSERT INTO events (id, mch_id, out_trade_no, site, type, created_at, body, state, next_at, "
