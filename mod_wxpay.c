@@ -12,6 +12,8 @@
 #include "lifecycle.h"
 #include "paths.h"
 #include "status.h"
+#include "verified.h"
+#include "verify.h"
 
 #if !AP_MODULE_MAGIC_AT_LEAST(20120211, 110)
 #error "mod_wxpay needs httpd 2.4.49 or later (child_stopping, pre_translate_name)"
@@ -20,6 +22,29 @@
 /* Whatever else wants to map URIs comes after us. */
 static const char *const after_us[] = {"mod_rewrite.c", "mod_alias.c", "mod_proxy.c",
                                        "mod_vhost_alias.c", NULL};
+
+/* RequestHeader hands variables on to a backend. */
+static const char *const mod_headers[] = {"mod_headers.c", NULL};
+
+static void register_verify_hooks(void)
+{
+    /* TRACE: before httpd's core answers it. */
+    ap_hook_map_to_storage(mod_wxpay_verify_map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* Before access control, so that who is not let in learns nothing from it. */
+    ap_hook_post_perdir_config(mod_wxpay_verify_post_perdir_config, NULL, NULL,
+                               APR_HOOK_REALLY_FIRST);
+    /* A delivery has no password; who it comes from is proved. */
+    ap_hook_check_authn(mod_wxpay_verify_login, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                        AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(mod_wxpay_verify_login, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                        AP_AUTH_INTERNAL_PER_CONF);
+    /* Behind SetEnv and whatever else makes variables. */
+    ap_hook_fixups(mod_wxpay_verify_fixups, NULL, mod_headers, APR_HOOK_LAST);
+    /* Before mod_log_config writes its line. */
+    ap_hook_log_transaction(mod_wxpay_verify_log, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_register_input_filter(MOD_WXPAY_VERIFIED_FILTER, mod_wxpay_verified_read, NULL,
+                             MOD_WXPAY_VERIFIED_FTYPE);
+}
 
 static void register_hooks(apr_pool_t *p)
 {
@@ -54,6 +79,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(mod_wxpay_paths_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     /* First, because mod_proxy and others look at more than r->handler. */
     ap_hook_handler(mod_wxpay_paths_handler, NULL, after_us, APR_HOOK_REALLY_FIRST);
+    register_verify_hooks();
 }
 
 /* The only symbol the module shows; everything else is hidden. */

@@ -1,20 +1,10 @@
 #include "counters.h"
 #include "flow.h"
-#include <http_config.h>
-#include <ap_mpm.h>
+#include "retained.h"
 #include <assert.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#define RETAINED "mod_wxpay_counters"
 
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share these numbers without a lock");
-
-/* What stays behind when the module is unloaded: the address does, its meaning may not. */
-typedef struct retained_t {
-    void *memory;
-    apr_size_t size;
-} retained_t;
 
 /* What a notification can be answered with; queries that find a payment are no notifications. */
 static const char *const notices[] = {"paid",    "duplicate",  "notpaid", "overpaid",
@@ -25,28 +15,11 @@ static_assert(sizeof(notices) / sizeof(notices[0]) <= MOD_WXPAY_NOTICES, "a plac
 
 mod_wxpay_counters_t *mod_wxpay_counters_find(void)
 {
-    retained_t *retained = ap_retained_data_get(RETAINED);
-    mod_wxpay_counters_t *counters;
+    mod_wxpay_counters_t *counters = mod_wxpay_retained("mod_wxpay_counters", sizeof(*counters));
 
-    if (!retained) {
-        retained = ap_retained_data_create(RETAINED, sizeof(*retained));
+    if (counters && counters->since == 0) {
+        counters->since = apr_time_now();
     }
-    if (retained->memory && retained->size == sizeof(*counters)) {
-        return retained->memory;
-    }
-    /* Children of another version may still count in the old memory: it stays mapped there. */
-    if (retained->memory) {
-        munmap(retained->memory, retained->size);
-        retained->memory = NULL;
-    }
-    counters =
-        mmap(NULL, sizeof(*counters), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (counters == MAP_FAILED) {
-        return NULL;
-    }
-    counters->since = apr_time_now();
-    retained->memory = counters;
-    retained->size = sizeof(*counters);
     return counters;
 }
 

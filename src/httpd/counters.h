@@ -1,6 +1,5 @@
-/* counters.h - what happened since the server was started, for mod_status: numbers in memory that
- * every process shares and that a graceful restart keeps (it holds plain numbers only, nothing that
- * points into the module, which may be loaded to another place by then).
+/* counters.h - what happened since the server was started, for mod_status: numbers in retained
+ * memory (retained.h).
  * Threads: any, any process; each number is right by itself, not all of them together.
  */
 #ifndef MOD_WXPAY_COUNTERS_H

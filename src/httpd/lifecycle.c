@@ -28,6 +28,7 @@ static struct {
     const wxpay_secret_t *secret; /* NULL: nothing was started */
     mod_wxpay_shared_t *shared;
     mod_wxpay_counters_t *counters;
+    mod_wxpay_replay_t *replay;
     int max_calls;
     apr_global_mutex_t *mutex; /* prefork only */
     mod_wxpay_child_t *child;  /* in a child process */
@@ -76,6 +77,11 @@ void mod_wxpay_wait_end(void)
 mod_wxpay_counters_t *mod_wxpay_counters(void)
 {
     return life.counters;
+}
+
+mod_wxpay_replay_t *mod_wxpay_replay(void)
+{
+    return life.replay;
 }
 
 void mod_wxpay_load_now(mod_wxpay_load_t *load)
@@ -219,6 +225,12 @@ int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     life.active = 1;
     say_warnings(pconf, s);
     mod_wxpay_config_resolve(pconf, s, local_ip(pconf));
+    life.replay = mod_wxpay_replay_find();
+    if (!life.replay) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "WXP0801: deliveries are not let in until the server is restarted: there is "
+                     "no shared memory to remember them in");
+    }
     if (!merchants(s)) {
         return OK;
     }

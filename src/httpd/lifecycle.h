@@ -20,6 +20,7 @@
 #include "log_limit.h"
 #include "outbox.h"
 #include "places.h"
+#include "replay.h"
 #include "store.h"
 #include "xml.h"
 
@@ -65,6 +66,8 @@ void mod_wxpay_wait_end(void);
 
 /* NULL: nothing is counted, because there are no payments. */
 mod_wxpay_counters_t *mod_wxpay_counters(void);
+/* Needs no merchant. NULL: unconfigured, or there is no memory (see error_log). */
+mod_wxpay_replay_t *mod_wxpay_replay(void);
 /* What all processes are busy with. Only while mod_wxpay_counters() is not NULL. */
 void mod_wxpay_load_now(mod_wxpay_load_t *load);
 

@@ -35,21 +35,39 @@ static const char *handler_of(const mod_wxpay_server_t *cfg, const char *uri, co
     return NULL;
 }
 
-/* 1 if a header would look like one of our variables to something that turns names into
- * variables: every character but letters and digits counts as '_'. */
-static int looks_like_ours(const char *name)
+/* Every character but letters and digits counts as '_', as for what turns names into variables. */
+static int folds_to(const char *name, const char *prefix)
 {
-    static const char ours[] = "WXPAY_";
     int i;
 
-    for (i = 0; ours[i]; i++) {
+    for (i = 0; prefix[i]; i++) {
         char c = apr_isalnum(name[i]) ? (char)apr_toupper(name[i]) : name[i] ? '_' : '\0';
 
-        if (c != ours[i]) {
+        if (c != prefix[i]) {
             return 0;
         }
     }
     return 1;
+}
+
+int mod_wxpay_is_variable(const char *name)
+{
+    return folds_to(name, "WXPAY_");
+}
+
+void mod_wxpay_paths_drop_look_alikes(request_rec *r)
+{
+    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    int i;
+
+    for (i = headers->nelts - 1; i >= 0; i--) {
+        const char *name = APR_ARRAY_IDX(headers, i, apr_table_entry_t).key;
+
+        if (mod_wxpay_is_variable(name) || folds_to(name, "X_WXPAY_")) {
+            apr_table_unset(r->headers_in, name);
+            i = headers->nelts; /* unsetting may remove more than one */
+        }
+    }
 }
 
 /* httpd writes all request headers into its log at level trace4, and this one holds WxPayApiKey. */
@@ -74,21 +92,10 @@ const char *mod_wxpay_authorization(request_rec *r)
 
 int mod_wxpay_paths_post_read_request(request_rec *r)
 {
-    const apr_array_header_t *headers;
-    int i;
-
     if (!mod_wxpay_active()) {
         return DECLINED;
     }
-    headers = apr_table_elts(r->headers_in);
-    for (i = headers->nelts - 1; i >= 0; i--) {
-        const char *name = APR_ARRAY_IDX(headers, i, apr_table_entry_t).key;
-
-        if (looks_like_ours(name)) {
-            apr_table_unset(r->headers_in, name);
-            i = headers->nelts; /* unsetting may remove more than one */
-        }
-    }
+    mod_wxpay_paths_drop_look_alikes(r);
     put_key_away(r);
     return DECLINED;
 }

@@ -27,8 +27,14 @@ const char *mod_wxpay_path_rest(const char *path, const char *uri);
  */
 const char *mod_wxpay_authorization(request_rec *r);
 
+/* 1 if a variable of this name is, or becomes in a script's environment, one of WXPAY_*. */
+int mod_wxpay_is_variable(const char *name);
+/* Removes request headers that a backend could take for WXPAY_* or, where httpd's configuration
+ * hands these on as headers, for X-WXPAY-*. */
+void mod_wxpay_paths_drop_look_alikes(request_rec *r);
+
 /* Hooks. */
-/* Removes look-alikes of WXPAY_*, and hides the API's key from whatever shows request headers. */
+/* Removes look-alikes, and hides the API's key from whatever shows request headers. */
 int mod_wxpay_paths_post_read_request(request_rec *r);
 int mod_wxpay_paths_quick_handler(request_rec *r, int lookup);
 int mod_wxpay_paths_pre_translate(request_rec *r);

@@ -4,18 +4,20 @@
 
 #include "lifecycle.h"
 #include "module.h"
+#include "retention.h"
 
 #define EVERY apr_time_from_sec(1)
 /* Orders that the gateway is asked about per second: far below what it allows a merchant, and after
  * an outage the others' calls find a free engine. */
 #define BUDGET 20
-#define ERASE_EVERY 60 /* ticks */
+#define BATCH 200 /* rows erased in one commit */
+#define PAUSE apr_time_from_sec(60)
 
 /* Lives in pconf; used by the singleton's thread alone. */
 typedef struct chores_t {
     const mod_wxpay_server_t *cfg; /* the main server's */
     const server_rec *s;
-    unsigned ticks;
+    apr_time_t erase_at;
     int failing; /* the store could not be read; said once */
 } chores_t;
 
@@ -34,21 +36,27 @@ static void tell(chores_t *chores, wxpay_rc_e rc, const wxpay_error_t *err)
     chores->failing = rc != WXPAY_OK;
 }
 
-static void erase(const chores_t *chores, const mod_wxpay_child_t *child)
+/* A batch every second while there is something, else a look every minute. */
+static void erase(chores_t *chores, const mod_wxpay_child_t *child)
 {
     const mod_wxpay_retention_t *keep = &chores->cfg->retention;
     apr_time_t now = apr_time_now();
     wxpay_error_t err;
+    int erased = 0;
 
+    if ((!keep->notices && !keep->orders) || now < chores->erase_at) {
+        return;
+    }
     wxpay_error_clear(&err);
-    if ((keep->notices || keep->orders) &&
-        wxpay_retention_erase(child->store, keep->notices ? now - keep->notices : 0,
-                              keep->orders ? now - keep->orders : 0, &err) != WXPAY_OK) {
+    if (wxpay_retention_erase(child->store, keep->notices ? now - keep->notices : 0,
+                              keep->orders ? now - keep->orders : 0, BATCH, &erased,
+                              &err) != WXPAY_OK) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, chores->s,
                      "WXP0006: what WxPayRetention names could not be erased, tried again in a "
                      "minute: %s",
                      err.detail);
     }
+    chores->erase_at = erased ? 0 : now + PAUSE;
 }
 
 static apr_status_t tick(int state, void *data, apr_pool_t *pool)
@@ -66,7 +74,7 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
     rc = wxpay_flow_sweep(child->flow, BUDGET, &err);
     tell(chores, rc, &err);
     wxpay_outbox_sweep(child->outbox);
-    if (rc == WXPAY_OK && chores->ticks++ % ERASE_EVERY == 0) {
+    if (rc == WXPAY_OK) {
         erase(chores, child);
     }
     return APR_SUCCESS;
