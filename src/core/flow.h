@@ -4,7 +4,7 @@
  * take the lease of the attempt, so that creating is single-flight across threads and processes.
  * Calls run on the engine and outlive the request that asked for them; their results land in the
  * store, whoever still waits. What is left undone (process killed, outcome unknown) is in the row's
- * `todo` and goes on with the next request that asks.
+ * `todo` and goes on with the next request that asks, or with the next sweep.
  * Source: design 2.1, 2.2, 3.5.
  *
  * Threads: every function may be called from any thread. Accounts must live as long as the process
@@ -117,9 +117,11 @@ wxpay_rc_e wxpay_flow_ask(wxpay_flow_t *flow, const wxpay_account_t *account,
 /* Go on with what is due although nobody asks, of whatever site (reconciling): attempts to be
  * queried (15 s, 1, 3, 10 and 30 min after they were sent; CLOSED ones again after 10 min and 24
  * h), calls to be repeated, and orders whose time is over (queried, then closed at the gateway; the
- * order becomes CLOSED, or EXPIRED where nothing was ever sent). Starts at most `budget` runs, the
- * longest due first, and waits for none: to be called every second by one process; more are
- * harmless, since leases decide. Errors (the log has been told): WXPAY_ESTORE, WXPAY_EBUSY. */
+ * order becomes CLOSED, or EXPIRED where nothing was ever sent). Starts runs, the longest due
+ * first, as long as fewer than `budget` (and 32) that sweeps of this process began are under way,
+ * and waits for none: to be called every second by one process; more are harmless, since leases
+ * decide. Orders of a site that nobody speaks for come up again an hour later. Errors (the log has
+ * been told): WXPAY_ESTORE, WXPAY_EBUSY. */
 wxpay_rc_e wxpay_flow_sweep(wxpay_flow_t *flow, int budget, wxpay_error_t *err);
 
 /* Close the order here and at the gateway. WXPAY_OK when CLOSED, or still closing (state PENDING,

@@ -157,14 +157,18 @@ static void done(wxpay_attempt_t *a, wxpay_attempt_state_e state)
     a->tries = 0;
 }
 
-/* 1, 2, 4 ... 32 seconds: a page polls meanwhile, and each poll may start the call that is due.
- * After a quarter of an hour nobody looks any more, and what is left goes on as a matter of upkeep.
- */
+/* 1, 2, 4 ... 32 seconds: a page polls meanwhile, and each poll may start the call that is due. */
 static apr_time_t back_off(const wxpay_attempt_t *a, apr_time_t now)
 {
     int shift = a->tries > 5 ? 5 : a->tries > 0 ? a->tries - 1 : 0;
 
-    return now + apr_time_from_sec(a->tries > PATIENCE ? 600 : 1 << shift);
+    return now + apr_time_from_sec(1 << shift);
+}
+
+/* Of calls that go on although nobody looks: a gateway that is away for hours is asked seldom. */
+static apr_time_t long_back_off(const wxpay_attempt_t *a, apr_time_t now)
+{
+    return a->tries > PATIENCE ? now + apr_time_from_sec(600) : back_off(a, now);
 }
 
 int wxpay_plan_confirm(wxpay_attempt_t *a, int first, apr_time_t now)
@@ -189,7 +193,7 @@ int wxpay_plan_confirm(wxpay_attempt_t *a, int first, apr_time_t now)
 
 void wxpay_plan_ask_later(wxpay_attempt_t *a, apr_time_t now)
 {
-    next(a, WXPAY_TODO_QUERY, back_off(a, now));
+    next(a, WXPAY_TODO_QUERY, long_back_off(a, now));
 }
 
 static int is_code(const wxpay_api_result_t *result, const char *code)
@@ -330,7 +334,7 @@ static int applied_query(const wxpay_order_t *order, wxpay_attempt_t *a,
     else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_CLOSING ||
              (a->state == WXPAY_ATTEMPT_FAILED && wxpay_plan_number_taken(a->err_code)) ||
              a->tries < QUERY_TRIES) {
-        next(a, WXPAY_TODO_QUERY, back_off(a, now));
+        next(a, WXPAY_TODO_QUERY, long_back_off(a, now));
     }
     else {
         a->todo = WXPAY_TODO_NONE;
@@ -360,7 +364,7 @@ int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *a, wxpay_todo_
         else {
             apr_time_t early = a->sent_at + WXPAY_CLOSE_AFTER;
 
-            a->close_at = early > now ? early : back_off(a, now + apr_time_from_sec(30));
+            a->close_at = early > now ? early : long_back_off(a, now + apr_time_from_sec(30));
             next(a, WXPAY_TODO_QUERY, now); /* paid, too early, or unknown: ask what it is */
         }
         return 0;
