@@ -29,14 +29,14 @@ static const char *const mod_headers[] = {"mod_headers.c", NULL};
 static void register_verify_hooks(void)
 {
     /* TRACE: before httpd's core answers it. */
-    ap_hook_map_to_storage(mod_wxpay_verify_map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(mod_wxpay_verify_translate, NULL, after_us, APR_HOOK_REALLY_FIRST);
     /* Before access control, so that who is not let in learns nothing from it. */
     ap_hook_post_perdir_config(mod_wxpay_verify_post_perdir_config, NULL, NULL,
                                APR_HOOK_REALLY_FIRST);
     /* A delivery has no password; who it comes from is proved. */
-    ap_hook_check_authn(mod_wxpay_verify_login, NULL, NULL, APR_HOOK_REALLY_FIRST,
+    ap_hook_check_authn(mod_wxpay_verify_authn, NULL, NULL, APR_HOOK_REALLY_FIRST,
                         AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_check_authz(mod_wxpay_verify_login, NULL, NULL, APR_HOOK_REALLY_FIRST,
+    ap_hook_check_authz(mod_wxpay_verify_authz, NULL, NULL, APR_HOOK_REALLY_FIRST,
                         AP_AUTH_INTERNAL_PER_CONF);
     /* Behind SetEnv and whatever else makes variables. */
     ap_hook_fixups(mod_wxpay_verify_fixups, NULL, mod_headers, APR_HOOK_LAST);

@@ -1,6 +1,5 @@
 #include "verified.h"
 #include "paths.h"
-
 #include <apr_strings.h>
 
 static void drop_variables(apr_table_t *env)

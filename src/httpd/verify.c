@@ -6,7 +6,7 @@
 #include "module.h"
 #include "paths.h"
 #include "verified.h"
-
+#include <http_request.h>
 #include <apr_strings.h>
 
 #define FOUND "mod_wxpay:delivery" /* in the first request's pool */
@@ -90,7 +90,7 @@ static void keep_body(request_rec *r, mod_wxpay_verified_t *entered)
     apr_table_unset(r->headers_in, "Transfer-Encoding");
     apr_table_setn(r->headers_in, "Content-Length",
                    apr_psprintf(r->pool, "%" APR_SIZE_T_FMT, entered->len));
-    /* MergeTrailers may have brought in more headers behind the body. */
+    /* Likewise: what came behind this body. */
     mod_wxpay_paths_drop_look_alikes(r);
 }
 
@@ -161,8 +161,9 @@ static int enter(request_rec *r)
     return status;
 }
 
-/* httpd's core answers TRACE before it knows the directory; <Location> it knows. */
-int mod_wxpay_verify_map_to_storage(request_rec *r)
+/* httpd's core answers TRACE before it knows the directory. <Location> is known here, but not any
+ * more in map_to_storage, where it answers. */
+int mod_wxpay_verify_translate(request_rec *r)
 {
     return r->method_number == M_TRACE && mod_wxpay_active() && is_guarded(r) ? HTTP_NOT_FOUND
                                                                               : DECLINED;
@@ -197,16 +198,35 @@ int mod_wxpay_verify_post_perdir_config(request_rec *r)
     return DECLINED;
 }
 
-int mod_wxpay_verify_login(request_rec *r)
+/* A delivery is nobody, but httpd does not go on to authorisation without a user. */
+int mod_wxpay_verify_authn(request_rec *r)
 {
-    return entered_of(r) ? OK : DECLINED;
+    if (!entered_of(r)) {
+        return DECLINED;
+    }
+    r->user = apr_pstrdup(r->pool, "");
+    return OK;
+}
+
+int mod_wxpay_verify_authz(request_rec *r)
+{
+    if (!entered_of(r)) {
+        return DECLINED;
+    }
+    r->user = NULL;
+    return OK;
 }
 
 int mod_wxpay_verify_fixups(request_rec *r)
 {
-    if (mod_wxpay_active()) {
-        mod_wxpay_verified_environment(r, entered_of(r));
+    if (!mod_wxpay_active()) {
+        return DECLINED;
     }
+    /* A login that read a form may have brought in more headers behind it (MergeTrailers). */
+    if (ap_is_initial_req(r)) {
+        mod_wxpay_paths_drop_look_alikes(r);
+    }
+    mod_wxpay_verified_environment(r, entered_of(r));
     return DECLINED;
 }
 

@@ -16,9 +16,10 @@
 #include <httpd.h>
 
 /* Hooks. */
-int mod_wxpay_verify_map_to_storage(request_rec *r);
+int mod_wxpay_verify_translate(request_rec *r);
 int mod_wxpay_verify_post_perdir_config(request_rec *r);
-int mod_wxpay_verify_login(request_rec *r); /* authentication and authorisation */
+int mod_wxpay_verify_authn(request_rec *r);
+int mod_wxpay_verify_authz(request_rec *r);
 int mod_wxpay_verify_fixups(request_rec *r);
 int mod_wxpay_verify_log(request_rec *r);
 

@@ -106,6 +106,19 @@ def new_shop(request, authority, gateway):
 
 
 @contextlib.contextmanager
+def running_httpd(config, authority, conf, files=None, **options):
+    """A server that several tests share, with these further files (name: text) of its own."""
+    running = Httpd(conf, **{"mpm": main_mpm(config), "authority": authority, **options})
+    for name, (text, mode) in (files or {}).items():
+        running.write(name, text, mode)
+    _live.append(running)
+    try:
+        yield running.start()
+    finally:
+        _closed(running, running)
+
+
+@contextlib.contextmanager
 def running_shop(config, authority, gateway, files=None, **options):
     """A shop that several tests share, with these further files (name: text) of its own."""
     running = Shop(gateway, **{"mpm": main_mpm(config), "authority": authority, **options})

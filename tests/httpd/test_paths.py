@@ -91,10 +91,11 @@ ScriptSock ${ROOT}/run/cgisock
 """)
     shop.httpd.write("cgi/env", "#!/bin/sh\necho Content-Type: text/plain\necho\nenv\n", 0o755)
     sent = {"WXPAY_PAID": "1", "Wxpay-Paid": "1", "wxpay.paid": "1", "WxPay!Verified": "1",
-            "WXPAY_OUT_TRADE_NO": "T1", "X-Wxpay-Paid": "kept", "WxPayments": "kept"}
+            "WXPAY_OUT_TRADE_NO": "T1", "X-Wxpay-Paid": "1",
+            "X-WxPay-Order": "out_trade_no=T1", "X-Wx-Pay": "kept", "WxPayments": "kept"}
     shown = shop.web().get("/cgi/env", sent).text
-    assert "HTTP_X_WXPAY_PAID=kept" in shown and "HTTP_WXPAYMENTS=kept" in shown
-    assert "HTTP_WXPAY_" not in shown
+    assert "HTTP_X_WX_PAY=kept" in shown and "HTTP_WXPAYMENTS=kept" in shown
+    assert "WXPAY_" not in shown
 
 
 def test_without_configuration_headers_are_left_alone(httpd):

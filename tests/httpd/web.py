@@ -108,7 +108,7 @@ class Web:
                 received += chunk
             return received
 
-    def curl(self, target, *arguments):
+    def curl(self, target, *arguments, stdin=b""):
         """What curl prints, for what http.client can't do: HTTP/2, chunked or slow bodies."""
         command = ["curl", "-sS", "--noproxy", "*", "--max-time", str(self.timeout),
                    "--connect-to", "::%s:%d" % self.connect]
@@ -117,6 +117,6 @@ class Web:
         for header in self.headers.items():
             command += ["-H", "%s: %s" % header]
         done = subprocess.run([*command, *arguments, self.base + target], capture_output=True,
-                              stdin=subprocess.DEVNULL, check=False)
+                              input=stdin, check=False)
         assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
         return done.stdout.decode("utf-8", "replace")
