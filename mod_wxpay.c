@@ -9,6 +9,7 @@
 #include "config.h"
 #include "directives.h"
 #include "dump.h"
+#include "handoff.h"
 #include "lifecycle.h"
 #include "paths.h"
 #include "status.h"
@@ -20,6 +21,27 @@
 /* Whatever else wants to map URIs comes after us. */
 static const char *const after_us[] = {"mod_rewrite.c", "mod_alias.c", "mod_proxy.c",
                                        "mod_vhost_alias.c", NULL};
+
+/* X-WxPay-Order, a response header by which a script starts a payment. */
+static void register_handoff(void)
+{
+    /* Right behind the script: what is compressed and cached is our answer, not the script's. */
+    ap_register_output_filter(MOD_WXPAY_HANDOFF_FIRST, mod_wxpay_handoff_first, NULL,
+                              (ap_filter_type)(AP_FTYPE_RESOURCE - 1));
+    /* Behind mod_cache, mod_headers and mod_expires: what they put in. */
+    ap_register_output_filter(MOD_WXPAY_HANDOFF_LAST, mod_wxpay_handoff_last, NULL,
+                              (ap_filter_type)(AP_FTYPE_PROTOCOL - 1));
+    /* Every answer, mod_cache's too, ... */
+    ap_hook_insert_filter(mod_wxpay_handoff_insert_filters, NULL, NULL, APR_HOOK_REALLY_LAST);
+    /* ... and every error page, where httpd has thrown the filters away. */
+    ap_hook_insert_error_filter(mod_wxpay_handoff_insert_error_filters, NULL, NULL,
+                                APR_HOOK_REALLY_LAST);
+    /* The target of a redirect inside the server must not find the header of the one before. */
+    ap_hook_post_read_request(mod_wxpay_handoff_post_read_request, NULL, NULL,
+                              APR_HOOK_REALLY_FIRST);
+    /* After the accounts were made. */
+    ap_hook_check_config(mod_wxpay_handoff_check, NULL, NULL, APR_HOOK_REALLY_LAST);
+}
 
 static void register_hooks(apr_pool_t *p)
 {
@@ -54,6 +76,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(mod_wxpay_paths_fixups, NULL, NULL, APR_HOOK_REALLY_LAST);
     /* First, because mod_proxy and others look at more than r->handler. */
     ap_hook_handler(mod_wxpay_paths_handler, NULL, after_us, APR_HOOK_REALLY_FIRST);
+    register_handoff();
 }
 
 /* The only symbol the module shows; everything else is hidden. */

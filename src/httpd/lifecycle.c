@@ -29,6 +29,7 @@ static struct {
     apr_global_mutex_t *mutex; /* prefork only */
     mod_wxpay_child_t *child;  /* in a child process */
     mod_wxpay_slot_t *slot;    /* of this child; NULL: nobody waits here */
+    mod_wxpay_log_limit_t dropped;
     int stopped;
 } life;
 
@@ -40,6 +41,11 @@ int mod_wxpay_active(void)
 const mod_wxpay_child_t *mod_wxpay_child(void)
 {
     return life.child;
+}
+
+mod_wxpay_log_limit_t *mod_wxpay_dropped(void)
+{
+    return &life.dropped;
 }
 
 const wxpay_secret_t *mod_wxpay_csrf_key(const mod_wxpay_server_t *cfg)

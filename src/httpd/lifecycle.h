@@ -44,6 +44,10 @@ const mod_wxpay_child_t *mod_wxpay_child(void);
 /* 1 if there is any WxPay directive in the running configuration. */
 int mod_wxpay_active(void);
 
+/* How often this process told of hand-offs where they are not honoured: there also without a child.
+ */
+mod_wxpay_log_limit_t *mod_wxpay_dropped(void);
+
 /* Key for the page's CSRF tokens of this server's site. Only while mod_wxpay_child() is not NULL.
  */
 const wxpay_secret_t *mod_wxpay_csrf_key(const mod_wxpay_server_t *cfg);
