@@ -10,8 +10,8 @@
     "it comes with a redirect inside the server (a Location header with a path, or an "            \
     "ErrorDocument): leave the redirect out, the buyer is sent to the payment page"
 #define TOO_LATE                                                                                   \
-    "the header was not set by the script but behind it: by mod_cache (empty the cache of what "   \
-    "was stored before WxPayHandoff was On) or by a Header directive (remove it)"
+    "it does not come from the script but from mod_cache (empty the cache of what was stored "     \
+    "before mod_wxpay was there) or from a Header directive (remove it)"
 
 /* Shared by the two filters of one request. */
 typedef struct state_t {
@@ -37,18 +37,34 @@ static int take(request_rec *r, mod_wxpay_handoff_t *said)
     return said->count > 0;
 }
 
-static void warn_dropped(const request_rec *r)
+/* Any page that a forward proxy's clients ask for may hold it. */
+static int may_tell(const request_rec *r)
 {
     unsigned unsaid;
 
-    /* any page of a forward proxy's clients may hold it */
-    if (r->proxyreq != PROXYREQ_PROXY &&
-        mod_wxpay_log_limit(mod_wxpay_dropped(), apr_time_now(), &unsaid)) {
+    return r->proxyreq != PROXYREQ_PROXY &&
+           mod_wxpay_log_limit(mod_wxpay_dropped(), apr_time_now(), &unsaid);
+}
+
+static void warn_dropped(const request_rec *r)
+{
+    if (may_tell(r)) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                       "WXP0414: %s answered with the header X-WxPay-Order, which was dropped, and "
                       "its page was sent without payment: write \"WxPayHandoff On\" in the "
                       "<Location> or <Directory> of that script",
                       r->uri);
+    }
+}
+
+/* By mod_cache's quick handler it is not even known yet what place it is. */
+static void warn_late(const request_rec *r)
+{
+    if (may_tell(r)) {
+        ap_log_rerror(
+            APLOG_MARK, APLOG_WARNING, 0, r,
+            "WXP0415: the answer for %s held a header X-WxPay-Order, which was dropped: " TOO_LATE,
+            r->uri);
     }
 }
 
@@ -157,7 +173,7 @@ apr_status_t mod_wxpay_handoff_last(ap_filter_t *f, apr_bucket_brigade *bb)
         if (mod_wxpay_handoff_honoured(f->r)) {
             return replace(f, state, NULL, bb);
         }
-        warn_dropped(f->r);
+        warn_late(f->r);
     }
     if (state->by) {
         keep_private(f->r);

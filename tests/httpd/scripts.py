@@ -90,6 +90,10 @@ class Backend:
         if bodyless:
             return
         chunk = answer["body"].encode()
+        if answer["chunks"] is None:  # it breaks off
+            handler.wfile.write(b"9999\r\n" + chunk)
+            handler.close_connection = True
+            return
         for _ in range(answer["chunks"]):
             if chunk:
                 handler.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
@@ -97,7 +101,7 @@ class Backend:
 
 
 class Scripts:
-    """The scripts of one shop; `shop` is started with CONF, MODULES and the defines of both."""
+    """The scripts of one shop; `shop` is made with options()."""
 
     def __init__(self, shop, backend):
         self.shop = shop
@@ -112,7 +116,8 @@ class Scripts:
     def say(self, way, headers, *, place="/on", status=200, body="SECRET of the script\n",
             chunks=1, kind="text/html", cgi=None):
         """Prepares one answer and returns the path that is answered so. `headers`: a list of pairs;
-        `cgi`: the whole text of it where CGI must say it otherwise."""
+        `chunks`: how often the body is sent; None: the backend breaks off in it. `cgi`: the whole
+        text of it where CGI must say it otherwise."""
         number = "A%d" % next(self.numbers)
         headers = [*([("Content-Type", kind)] if kind else []), *headers]
         answer = {"status": status, "headers": headers, "body": body, "chunks": chunks}
@@ -120,7 +125,7 @@ class Scripts:
         self.shop.httpd.write("answers/%s.json" % number, json.dumps(answer))
         lines = ["Status: %d" % status, *("%s: %s" % pair for pair in headers), ""]
         self.shop.httpd.write("answers/%s.cgi" % number,
-                              cgi or "\n".join(lines) + "\n" + body * chunks)
+                              cgi or "\n".join(lines) + "\n" + body * (chunks or 1))
         return PATHS[way] % place + "?" + number
 
     def order(self, way, members, headers=(), **more):
@@ -128,10 +133,18 @@ class Scripts:
         return self.say(way, [("X-WxPay-Order", form(members)), *headers], **more)
 
 
+def facts(shop, **more):
+    """An order's facts; None leaves a member out."""
+    members = {"out_trade_no": shop.number(), "total_fee": 1990, "body": "龙井茶 & more", **more}
+    return {name: value for name, value in members.items() if value is not None}
+
+
 def form(members):
     return members if isinstance(members, str) else urllib.parse.urlencode(members)
 
 
-def modules(mpm):
-    """What Httpd has to load for them."""
-    return ("proxy_fcgi", "cgi" if mpm == "prefork" else "cgid")
+def options(php, backend, mpm, conf="", modules=()):
+    """What a Shop with such scripts is made with."""
+    return {"mpm": mpm, "conf": CONF + conf,
+            "modules": ("proxy_fcgi", "cgi" if mpm == "prefork" else "cgid", *modules),
+            "defines": {**php.defines, "BACKEND": backend.port}}

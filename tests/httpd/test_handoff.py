@@ -11,7 +11,6 @@ from . import scripts
 from .fixtures import main_mpm, running_shop
 from .h2 import Http2Web
 from .notices import at_once
-from .php import Php
 from .scripts import WAYS, Scripts
 from .web import Web
 
@@ -31,35 +30,15 @@ Alias /on/away ${DOCROOT}/on
 
 
 @pytest.fixture(scope="module")
-def php():
-    with Php() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def backend():
-    running = scripts.Backend()
-    yield running
-    running.close()
-
-
-def options(php, backend, mpm, conf=""):
-    return {"mpm": mpm, "modules": scripts.modules(mpm), "conf": scripts.CONF + PLACES + conf,
-            "defines": {**php.defines, "BACKEND": backend.port}}
-
-
-@pytest.fixture(scope="module")
 def site(request, authority, gateway, php, backend):
     """Scripts of a shop that the tests of this module share."""
-    mpm = main_mpm(request.config)
-    with running_shop(request.config, authority, gateway, **options(php, backend, mpm)) as shop:
+    options = scripts.options(php, backend, main_mpm(request.config), PLACES)
+    with running_shop(request.config, authority, gateway, **options) as shop:
         yield Scripts(shop, backend)
 
 
 def facts(site, **more):
-    members = {"out_trade_no": site.shop.number(), "total_fee": 1990, "body": "龙井茶 & more",
-               **more}
-    return {name: value for name, value in members.items() if value is not None}
+    return scripts.facts(site.shop, **more)
 
 
 def follow(site, path, web=None):
@@ -98,7 +77,7 @@ def rows(site):
 def test_from_the_script_to_paid(new_shop, php, backend, mpm, way, client):
     if mpm == "prefork" and client is Http2Web:
         pytest.skip("mod_http2 needs threads")
-    shop = new_shop(**options(php, backend, mpm))
+    shop = new_shop(**scripts.options(php, backend, mpm))
     shop.client = client
     site = Scripts(shop, backend)
     members = facts(site, attach="a=1&b=2", return_url="/thanks?x=1")
