@@ -63,8 +63,8 @@ static void warn_late(const request_rec *r)
     if (may_tell(r)) {
         ap_log_rerror(
             APLOG_MARK, APLOG_WARNING, 0, r,
-            "WXP0415: the answer for %s held a header X-WxPay-Order, which was dropped: " TOO_LATE,
-            r->uri);
+            "WXP0415: the answer for %s held a header X-WxPay-Order, which was dropped: %s", r->uri,
+            TOO_LATE);
     }
 }
 
