@@ -1,4 +1,5 @@
-"""Scripts of a site that answer what a test tells them to: PHP, CGI and a proxied backend.
+"""Scripts of a site that answer what a test tells them to: PHP, CGI, a proxied backend, and one that
+runs inside httpd, as mod_php's do.
 
 Below /on hand-offs are honoured, below /off they are not; both have the same scripts.
 """
@@ -12,7 +13,8 @@ import urllib.parse
 from .php import HANDLER
 
 WAYS = ("php", "cgi", "backend")
-PATHS = {"php": "%s/answer.php", "cgi": "%s/cgi/answer", "backend": "%s/backend/answer"}
+PATHS = {"php": "%s/answer.php", "cgi": "%s/cgi/answer", "backend": "%s/backend/answer",
+         "inside": "%s/inside/answer"}
 
 CONF = HANDLER + """
 ScriptAlias /on/cgi/ ${ROOT}/cgi/
@@ -22,6 +24,7 @@ ScriptAlias /off/cgi/ ${ROOT}/cgi/
 </Directory>
 ProxyPass /on/backend/ http://127.0.0.1:${BACKEND}/
 ProxyPass /off/backend/ http://127.0.0.1:${BACKEND}/
+LuaMapHandler "/(on|off)/inside/answer" "${ROOT}/answer.lua"
 <Location /on>
     WxPayHandoff On
 </Location>
@@ -41,6 +44,33 @@ for ($i = 0; $i < $answer['chunks']; $i++) {
 CGI = """#!/bin/sh
 [ -z "$CONTENT_LENGTH" ] || cat >/dev/null
 exec cat "%(answers)s/$QUERY_STRING.cgi"
+"""
+
+
+# A header of one name only once; the body in pieces, as PHP's echo gives them.
+LUA = """function handle(r)
+    local file = assert(io.open("%(answers)s/" .. r.args .. ".cgi", "rb"))
+    local text = file:read("*a")
+    file:close()
+    local at = 1
+    for line, stop in text:gmatch("([^\\n]*)\\n()") do
+        at = stop
+        if line == "" then break end
+        local name, value = line:match("^(.-): (.*)$")
+        if name == "Status" then
+            r.status = tonumber(value)
+        elseif name == "Content-Type" then
+            r.content_type = value
+        else
+            r.headers_out[name] = value
+        end
+    end
+    while at <= #text do
+        r:write(text:sub(at, at + 999))
+        at = at + 1000
+    end
+    return apache2.OK
+end
 """
 
 
@@ -83,7 +113,7 @@ class Backend:
         handler.send_response(answer["status"])
         for name, value in answer["headers"]:
             handler.send_header(name, value)
-        bodyless = handler.command == "HEAD" or answer["status"] == 304
+        bodyless = handler.command == "HEAD" or answer["status"] in (204, 304)
         if not bodyless:
             handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
@@ -112,6 +142,7 @@ class Scripts:
         for place in ("on", "off"):
             httpd.write("htdocs/%s/answer.php" % place, PHP % names)
         httpd.write("cgi/answer", CGI % names, 0o755)
+        httpd.write("answer.lua", LUA % names)
 
     def say(self, way, headers, *, place="/on", status=200, body="SECRET of the script\n",
             chunks=1, kind="text/html", cgi=None):
@@ -146,5 +177,5 @@ def form(members):
 def options(php, backend, mpm, conf="", modules=()):
     """What a Shop with such scripts is made with."""
     return {"mpm": mpm, "conf": CONF + conf,
-            "modules": ("proxy_fcgi", "cgi" if mpm == "prefork" else "cgid", *modules),
+            "modules": ("proxy_fcgi", "lua", "cgi" if mpm == "prefork" else "cgid", *modules),
             "defines": {**php.defines, "BACKEND": backend.port}}

@@ -15,6 +15,7 @@ from .scripts import WAYS, Scripts
 from .web import Web
 
 PAGE = re.compile(r"/wxpay/pay/[A-Za-z0-9_-]{22}")
+ALL = (*WAYS, "inside")
 JSON = {"Accept": "application/json"}
 ENGLISH = {"Accept": "text/html", "Accept-Language": "en"}
 PLACES = """<Location /on/less>
@@ -73,7 +74,7 @@ def rows(site):
 # ---- the way to the page
 
 @pytest.mark.parametrize("client", (Web, Http2Web), ids=("h1", "h2"))
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ALL)
 def test_from_the_script_to_paid(new_shop, php, backend, mpm, way, client):
     if mpm == "prefork" and client is Http2Web:
         pytest.skip("mod_http2 needs threads")
@@ -135,7 +136,7 @@ def test_json(site, way):
                                "pay_url": site.shop.public + follow(site, path)}
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ALL)
 def test_head_makes_nothing(site, way):
     members = facts(site)
     response = site.shop.web().request("HEAD", site.order(way, members))
@@ -155,7 +156,7 @@ def test_a_form_that_is_posted(site, way):
     assert response.status == 303 and response.header("Location").endswith(follow(site, path))
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ALL)
 def test_an_empty_page_and_a_large_one_and_a_flushed_one(site, way):
     for body, chunks in (("", 1), ("x" * 300000, 1), ("flushed\n" * 100, 50)):
         path = site.order(way, facts(site), body=body, chunks=chunks)
@@ -163,7 +164,7 @@ def test_an_empty_page_and_a_large_one_and_a_flushed_one(site, way):
         assert site.shop.web().get(path, JSON).json()["pay_url"]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ALL)
 def test_the_connection_is_used_again(site, way):
     """Neither the client's connection nor the one to the backend ends with a hand-off."""
     paths = [site.order(way, facts(site), body="y" * 100000, chunks=3) for _ in range(5)]
@@ -242,7 +243,7 @@ LONG = "x" * 6990
     ({"return_url": "/\\evil.example/"}, "return_url"),
     ({"return_url": "https://evil.example/"}, "return_url.*WxPayReturnHosts")],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "")
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ALL)
 def test_nonsense(site, way, members, word):
     httpd = site.shop.httpd
     before = rows(site)
@@ -285,7 +286,7 @@ def test_the_header_twice(site, way):
 
 
 @pytest.mark.parametrize("status", (201, 204, 301, 304, 307, 400, 404, 410, 500, 503))
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ALL)
 def test_another_status(site, way, status):
     before = rows(site)
     site.shop.httpd.expect_log("WXP0411.*status is %d: answer 200, 302 or 303" % status)
