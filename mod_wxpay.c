@@ -9,6 +9,7 @@
 #include "config.h"
 #include "directives.h"
 #include "dump.h"
+#include "handoff.h"
 #include "lifecycle.h"
 #include "paths.h"
 #include "status.h"
@@ -46,6 +47,27 @@ static void register_verify_hooks(void)
                              MOD_WXPAY_VERIFIED_FTYPE);
 }
 
+/* X-WxPay-Order, a response header by which a script starts a payment. */
+static void register_handoff(void)
+{
+    /* Right behind the script: what is compressed and cached is our answer, not the script's. */
+    ap_register_output_filter(MOD_WXPAY_HANDOFF_FIRST, mod_wxpay_handoff_first, NULL,
+                              (ap_filter_type)(AP_FTYPE_RESOURCE - 1));
+    /* Behind mod_cache, mod_headers and mod_expires: what they put in. */
+    ap_register_output_filter(MOD_WXPAY_HANDOFF_LAST, mod_wxpay_handoff_last, NULL,
+                              (ap_filter_type)(AP_FTYPE_PROTOCOL - 1));
+    /* Every answer, mod_cache's too, ... */
+    ap_hook_insert_filter(mod_wxpay_handoff_insert_filters, NULL, NULL, APR_HOOK_REALLY_LAST);
+    /* ... and every error page, where httpd has thrown the filters away. */
+    ap_hook_insert_error_filter(mod_wxpay_handoff_insert_error_filters, NULL, NULL,
+                                APR_HOOK_REALLY_LAST);
+    /* The target of a redirect inside the server must not find the header of the one before. */
+    ap_hook_post_read_request(mod_wxpay_handoff_post_read_request, NULL, NULL,
+                              APR_HOOK_REALLY_FIRST);
+    /* After the accounts were made. */
+    ap_hook_check_config(mod_wxpay_handoff_check, NULL, NULL, APR_HOOK_REALLY_LAST);
+}
+
 static void register_hooks(apr_pool_t *p)
 {
     (void)p;
@@ -80,6 +102,7 @@ static void register_hooks(apr_pool_t *p)
     /* First, because mod_proxy and others look at more than r->handler. */
     ap_hook_handler(mod_wxpay_paths_handler, NULL, after_us, APR_HOOK_REALLY_FIRST);
     register_verify_hooks();
+    register_handoff();
 }
 
 /* The only symbol the module shows; everything else is hidden. */

@@ -39,6 +39,7 @@ static const struct {
     [WXPAY_PAGE_ELSEWHERE] = {"elsewhere", 5},
     [WXPAY_PAGE_LINK_REFUSED] = {"link_refused", 0},
     [WXPAY_PAGE_CONFLICT] = {"conflict", 0},
+    [WXPAY_PAGE_HANDOFF_FAILED] = {"handoff_failed", 0},
     [WXPAY_PAGE_NOT_FOUND] = {"not_found", 0},
     [WXPAY_PAGE_STORE_DOWN] = {"store_down", 10},
 };

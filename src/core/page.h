@@ -25,8 +25,9 @@ typedef enum wxpay_page_e {
     WXPAY_PAGE_IN_WECHAT, /* an order that can be paid inside WeChat only, opened elsewhere */
     WXPAY_PAGE_TAP,       /* inside WeChat: the summary and a button that calls up WeChat's own */
     WXPAY_PAGE_ELSEWHERE, /* inside WeChat, where its code cannot be scanned: use a computer */
-    WXPAY_PAGE_LINK_REFUSED, /* a signed link that is not genuine, over, or says nonsense */
-    WXPAY_PAGE_CONFLICT,     /* a signed link for a number that has other facts already */
+    WXPAY_PAGE_LINK_REFUSED,   /* a signed link that is not genuine, over, or says nonsense */
+    WXPAY_PAGE_CONFLICT,       /* an order for a number that has other facts already */
+    WXPAY_PAGE_HANDOFF_FAILED, /* the site's script asked for a payment that cannot be started */
     WXPAY_PAGE_NOT_FOUND,
     WXPAY_PAGE_STORE_DOWN /* we cannot read our own records just now */
 } wxpay_page_e;

@@ -27,6 +27,7 @@ static const struct {
     [WXPAY_PAGE_ELSEWHERE] = {"ok", "M3 5h18v11H3zM9 20h6"},
     [WXPAY_PAGE_LINK_REFUSED] = {"warn", "M12 6v7.5M12 17.4v.2"},
     [WXPAY_PAGE_CONFLICT] = {"warn", "M12 6v7.5M12 17.4v.2"},
+    [WXPAY_PAGE_HANDOFF_FAILED] = {"warn", "M12 6v7.5M12 17.4v.2"},
     [WXPAY_PAGE_NOT_FOUND] = {"wait", "M9 9.5a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1.2-1.5 2.4M12 17.9v.2"},
     [WXPAY_PAGE_STORE_DOWN] = {"warn", "M12 6v7.5M12 17.4v.2"},
 };

@@ -196,16 +196,27 @@ static const wxpay_page_words_t words[][LANGS] = {
                                   "No order was made and nothing was charged.",
                                   "Please go back to the shop and choose to pay again."}},
     [WXPAY_PAGE_CONFLICT] =
-        {{"订单已变更", "这个链接与已有的订单不一致",
+        {{"订单已变更", "订单内容与之前的不一致",
           "同一订单号已有金额或内容不同的订单。这里没有扣款。",
           "请回到商家网站核对订单，再重新点击付款。"},
-         {"訂單已變更", "這個連結與已有的訂單不一致",
+         {"訂單已變更", "訂單內容與之前的不一致",
           "同一訂單編號已有金額或內容不同的訂單。這裡沒有扣款。",
           "請回到商家網站核對訂單，再重新點選付款。"},
-         {"Order changed", "This link does not match the existing order",
+         {"Order changed", "This order is not what it was before",
           "There already is an order with this number, with another amount or other contents. "
           "Nothing was charged here.",
           "Please go back to the shop, check the order there and choose to pay again."}},
+    [WXPAY_PAGE_HANDOFF_FAILED] =
+        {{"暂时无法支付", "未能发起支付",
+          "这里没有扣款。如果您之前已为这个订单付款，请勿重复支付。",
+          "请返回商家网站，稍后重新点击付款。仍然失败请联系商家。"},
+         {"暫時無法付款", "未能發起付款",
+          "這裡沒有扣款。如果您先前已為這筆訂單付款，請勿重複付款。",
+          "請返回商家網站，稍後重新點選付款。仍然失敗請聯絡商家。"},
+         {"Not available", "The payment could not be started",
+          "Nothing was charged here. If you have paid for this order before, do not pay again.",
+          "Please go back to the shop and choose to pay again in a moment. If that fails too, "
+          "contact the shop."}},
     [WXPAY_PAGE_NOT_FOUND] =
         {{"找不到订单", "找不到这个订单", "链接可能不完整或已失效。本页没有扣款。",
           "请回到商家网站，重新打开付款链接。"},

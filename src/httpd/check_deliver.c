@@ -7,7 +7,6 @@
 #include <http_config.h>
 #include <http_log.h>
 
-#include "directives.h"
 #include "paths.h"
 
 static void check_orphans(mod_wxpay_check_t *check, const server_rec *s,
@@ -75,26 +74,12 @@ static void check_target(mod_wxpay_check_t *check, const server_rec *s,
     }
 }
 
-static void check_handoff(mod_wxpay_check_t *check, const server_rec *s,
-                          const mod_wxpay_server_t *cfg)
-{
-    const mod_wxpay_dir_t *dir = ap_get_module_config(s->lookup_defaults, &wxpay_module);
-
-    if (dir->handoff && !cfg->checkout_path) {
-        mod_wxpay_report(check, APLOG_ERR, "WXP0225", s,
-                         dir->where[mod_wxpay_directive_index("WxPayHandoff")],
-                         "a hand-off leads to the payment pages, but there is no place for them: "
-                         "write \"WxPayCheckoutPath /wxpay/pay\"");
-    }
-}
-
 void mod_wxpay_check_deliver(mod_wxpay_check_t *check, const server_rec *s,
                              const mod_wxpay_server_t *cfg)
 {
     if (mod_wxpay_has_merchant(cfg)) {
         check_orphans(check, s, cfg);
         check_target(check, s, cfg);
-        check_handoff(check, s, cfg);
     }
 }
 

@@ -254,7 +254,8 @@ static const char *methods(const char *what)
 
 static int answer_request(request_rec *r, const mod_wxpay_server_t *cfg, const char *rest)
 {
-    mod_wxpay_buyer_t buyer = {r, cfg, mod_wxpay_child(), NULL, NULL, NULL, apr_time_now(), NULL};
+    mod_wxpay_buyer_t buyer = {r,    cfg, mod_wxpay_child(), NULL, NULL, NULL, apr_time_now(),
+                               NULL, NULL};
     const char *what = split(&buyer, rest);
     int status;
 

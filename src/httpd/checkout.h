@@ -18,6 +18,7 @@ typedef struct mod_wxpay_buyer_t {
     wxpay_snapshot_t *snap; /* NULL: unknown order, or the store could not be read */
     apr_time_t now;
     const char *openid; /* who pays inside WeChat; see mod_wxpay_buyer_know() */
+    const char *back;   /* without an order: the way back to the shop, or NULL */
 } mod_wxpay_buyer_t;
 
 /* Fills buyer->openid: the order's, else what the signed cookie says; NULL outside WeChat. */

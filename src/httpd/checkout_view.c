@@ -155,6 +155,7 @@ int mod_wxpay_buyer_html(const mod_wxpay_buyer_t *buyer, int status, wxpay_page_
     view.merchant = buyer->cfg->merchant_name;
     view.support = buyer->cfg->support.text;
     view.support_href = buyer->cfg->support.href;
+    view.return_url = buyer->back;
     view.now = buyer->now;
     /* Unknown, malformed and other sites' orders must look the same to the byte; a page without any
      * value of anybody's needs no random nonce. */

@@ -71,6 +71,16 @@ const mod_wxpay_server_t *mod_wxpay_config_server(const server_rec *s)
     return ap_get_module_config(s->module_config, &wxpay_module);
 }
 
+int mod_wxpay_config_servers(const server_rec *s)
+{
+    int n = 0;
+
+    for (; s; s = s->next) {
+        n++;
+    }
+    return n;
+}
+
 const mod_wxpay_dir_t *mod_wxpay_config_dir(const request_rec *r)
 {
     return ap_get_module_config(r->per_dir_config, &wxpay_module);

@@ -130,6 +130,9 @@ const mod_wxpay_server_t *mod_wxpay_config_server(const server_rec *s);
 /* The configuration of the place the request was mapped to. Never NULL. */
 const mod_wxpay_dir_t *mod_wxpay_config_dir(const request_rec *r);
 
+/* How many servers there are, this one and those behind it. */
+int mod_wxpay_config_servers(const server_rec *s);
+
 /* 1 if the configuration read into pconf contains any WxPay directive, wherever. */
 int mod_wxpay_config_present(apr_pool_t *pconf);
 void mod_wxpay_config_note(apr_pool_t *pconf);

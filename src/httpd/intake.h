@@ -1,4 +1,5 @@
-/* intake.h - from what a site says to a stored order: the way that the API and signed links share.
+/* intake.h - from what a site says to a stored order: the way that the API, signed links and
+ * hand-offs share.
  *
  * Threads: one request, one thread.
  * Source: design 3.2, 3.3.

@@ -3,9 +3,7 @@
 #include "places.h"
 #include "reconcile.h"
 #include "state.h"
-#include "store_sqlite.h"
 #include "targets.h"
-#include "token.h"
 #include <ap_mpm.h>
 #include <http_core.h>
 #include <apr_global_mutex.h>
@@ -19,20 +17,15 @@
 
 #define STORE_MUTEX "wxpay-store"
 #define STOP_WAIT apr_time_from_sec(1)
-#define STORE_TIMEOUT apr_time_from_sec(2)
-#define COURIERS 64 /* deliveries under way at once, per process */
 
 /* The only mutable statics of the module; a cleanup of pconf forgets them. */
 static struct {
-    int active;                   /* some WxPay directive is there */
-    const wxpay_secret_t *secret; /* NULL: nothing was started */
-    mod_wxpay_shared_t *shared;
-    mod_wxpay_counters_t *counters;
+    int active;                 /* some WxPay directive is there */
+    mod_wxpay_inherited_t left; /* to the children */
     mod_wxpay_replay_t *replay;
     int max_calls;
-    apr_global_mutex_t *mutex; /* prefork only */
-    mod_wxpay_child_t *child;  /* in a child process */
-    mod_wxpay_slot_t *slot;    /* of this child; NULL: nobody waits here */
+    mod_wxpay_child_t *child; /* in a child process */
+    mod_wxpay_log_limit_t dropped;
     atomic_int stopped;
 } life;
 
@@ -44,6 +37,11 @@ int mod_wxpay_active(void)
 const mod_wxpay_child_t *mod_wxpay_child(void)
 {
     return life.child;
+}
+
+mod_wxpay_log_limit_t *mod_wxpay_dropped(void)
+{
+    return &life.dropped;
 }
 
 int mod_wxpay_stopping(void)
@@ -63,20 +61,21 @@ const wxpay_secret_t *mod_wxpay_buyer_key(const mod_wxpay_server_t *cfg)
 
 int mod_wxpay_wait_begin(void)
 {
-    int granted = mod_wxpay_place_enter(life.shared, life.slot);
+    int granted = mod_wxpay_place_enter(life.left.shared, life.left.slot);
 
-    atomic_fetch_add(granted ? &life.counters->waits_granted : &life.counters->waits_refused, 1);
+    atomic_fetch_add(
+        granted ? &life.left.counters->waits_granted : &life.left.counters->waits_refused, 1);
     return granted;
 }
 
 void mod_wxpay_wait_end(void)
 {
-    mod_wxpay_place_leave(life.slot);
+    mod_wxpay_place_leave(life.left.slot);
 }
 
 mod_wxpay_counters_t *mod_wxpay_counters(void)
 {
-    return life.counters;
+    return life.left.counters;
 }
 
 mod_wxpay_replay_t *mod_wxpay_replay(void)
@@ -86,7 +85,7 @@ mod_wxpay_replay_t *mod_wxpay_replay(void)
 
 void mod_wxpay_load_now(mod_wxpay_load_t *load)
 {
-    mod_wxpay_load(life.shared, (apr_uint32_t)life.max_calls, load);
+    mod_wxpay_load(life.left.shared, (apr_uint32_t)life.max_calls, load);
 }
 
 /* ---- before forking ---- */
@@ -139,16 +138,6 @@ static int merchants(const server_rec *s)
     return n;
 }
 
-static int servers(const server_rec *s)
-{
-    int n = 0;
-
-    for (; s; s = s->next) {
-        n++;
-    }
-    return n;
-}
-
 static int is_threaded(void)
 {
     int threaded = 0;
@@ -185,16 +174,17 @@ static const char *prepare(apr_pool_t *pconf, server_rec *s, wxpay_secret_t **se
         return "mod_watchdog does not take us on";
     }
     if (mod_wxpay_shared_create(pconf, slots, processes * threads_per_process(),
-                                threads_per_process(), servers(s), &life.shared) != APR_SUCCESS) {
+                                threads_per_process(), mod_wxpay_config_servers(s),
+                                &life.left.shared) != APR_SUCCESS) {
         return "there is no shared memory";
     }
     life.max_calls = cfg->max_calls;
-    life.counters = mod_wxpay_counters_find();
-    if (!life.counters) {
+    life.left.counters = mod_wxpay_counters_find();
+    if (!life.left.counters) {
         return "there is no shared memory to count in";
     }
-    if (!is_threaded() &&
-        ap_global_mutex_create(&life.mutex, NULL, STORE_MUTEX, NULL, s, pconf, 0) != APR_SUCCESS) {
+    if (!is_threaded() && ap_global_mutex_create(&life.left.mutex, NULL, STORE_MUTEX, NULL, s,
+                                                 pconf, 0) != APR_SUCCESS) {
         return "the mutex wxpay-store cannot be made; see the Mutex directive";
     }
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? NULL : "libcurl does not start";
@@ -243,7 +233,7 @@ int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
                      err);
         return OK;
     }
-    life.secret = secret;
+    life.left.secret = secret;
     ap_log_error(
         APLOG_MARK, APLOG_NOTICE, 0, s,
         "WXP0001: mod_wxpay/" MOD_WXPAY_VERSION " configured for %d server%s, orders in %s",
@@ -252,165 +242,6 @@ int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
 }
 
 /* ---- in a child ---- */
-
-static const int levels[] = {[WXPAY_LOG_ERR] = APLOG_ERR,       [WXPAY_LOG_WARN] = APLOG_WARNING,
-                             [WXPAY_LOG_NOTICE] = APLOG_NOTICE, [WXPAY_LOG_INFO] = APLOG_INFO,
-                             [WXPAY_LOG_DEBUG] = APLOG_DEBUG,   [WXPAY_LOG_TRACE] = APLOG_TRACE1};
-
-static int log_wants(void *baton, wxpay_log_level_e level)
-{
-    const server_rec *s = baton;
-
-    return APLOG_IS_LEVEL(s, levels[level]);
-}
-
-static void log_write(void *baton, wxpay_log_level_e level, const char *line)
-{
-    const server_rec *s = baton;
-
-    ap_log_error(APLOG_MARK, levels[level], 0, s, "%s", line);
-}
-
-static int store_lock(void *baton, apr_interval_time_t wait)
-{
-    apr_time_t give_up = apr_time_now() + wait;
-    apr_status_t rv = apr_global_mutex_timedlock(baton, wait);
-
-    /* Some mechanisms of the Mutex directive know no time limit. */
-    while (APR_STATUS_IS_ENOTIMPL(rv) || APR_STATUS_IS_EBUSY(rv)) {
-        rv = apr_global_mutex_trylock(baton);
-        if (rv == APR_SUCCESS || apr_time_now() >= give_up) {
-            break;
-        }
-        apr_sleep(apr_time_from_msec(2));
-    }
-    return rv != APR_SUCCESS;
-}
-
-static void store_unlock(void *baton)
-{
-    apr_global_mutex_unlock(baton);
-}
-
-static wxpay_rc_e open_store(apr_pool_t *p, mod_wxpay_child_t *child, const mod_wxpay_server_t *cfg,
-                             wxpay_error_t *err)
-{
-    wxpay_sqlite_options_t options = {.path = cfg->store_path,
-                                      .busy_timeout = STORE_TIMEOUT,
-                                      .threaded = child->threaded,
-                                      .seen = &life.shared->store_seen,
-                                      .counts = &life.counters->store,
-                                      .log = &child->log};
-
-    if (life.mutex && apr_global_mutex_child_init(
-                          &life.mutex, apr_global_mutex_lockfile(life.mutex), p) != APR_SUCCESS) {
-        return wxpay_error_set(err, WXPAY_EINTERNAL, "start", "mutex wxpay-store is not there");
-    }
-    if (life.mutex) {
-        options.lock = store_lock;
-        options.unlock = store_unlock;
-        options.lock_baton = life.mutex;
-    }
-    return wxpay_store_sqlite_create(p, &options, &child->store, err);
-}
-
-static wxpay_rc_e derive_keys(apr_pool_t *p, mod_wxpay_child_t *child, const server_rec *first,
-                              wxpay_error_t *err)
-{
-    const server_rec *s;
-    wxpay_rc_e rc = WXPAY_OK;
-    int n = servers(first);
-
-    child->csrf = apr_pcalloc(p, (apr_size_t)n * sizeof(*child->csrf));
-    child->buyer = apr_pcalloc(p, (apr_size_t)n * sizeof(*child->buyer));
-    for (s = first; s && rc == WXPAY_OK; s = s->next) {
-        const mod_wxpay_server_t *cfg = mod_wxpay_config_server(s);
-        wxpay_secret_t *key;
-
-        if (cfg->account) {
-            rc = wxpay_token_derive(p, life.secret, "csrf", cfg->account->site, &key, err);
-            child->csrf[cfg->index] = rc == WXPAY_OK ? key : NULL;
-        }
-        if (cfg->account && rc == WXPAY_OK) {
-            rc = wxpay_token_derive(p, life.secret, "buyer", cfg->account->site, &key, err);
-            child->buyer[cfg->index] = rc == WXPAY_OK ? key : NULL;
-        }
-    }
-    return rc;
-}
-
-static void call_began(void *unused)
-{
-    (void)unused;
-    if (life.slot) {
-        apr_atomic_inc32(&life.slot->calls);
-    }
-}
-
-static void call_ended(void *unused, wxpay_op_e op, const wxpay_error_t *err)
-{
-    (void)unused;
-    mod_wxpay_count_call(life.counters, op, err, apr_time_now());
-    if (life.slot) {
-        apr_atomic_dec32(&life.slot->calls);
-    }
-}
-
-static wxpay_rc_e start_outbox(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *child,
-                               wxpay_error_t *err)
-{
-    wxpay_engine_options_t engine = {.max_calls = COURIERS,
-                                     .max_queued = COURIERS,
-                                     .user_agent = "mod_wxpay/" MOD_WXPAY_VERSION};
-    wxpay_outbox_options_t outbox = {.store = child->store,
-                                     .sites = {mod_wxpay_sites_find, s},
-                                     .log = &child->log,
-                                     .targets = servers(s),
-                                     .down = mod_wxpay_shared_down(life.shared)};
-    wxpay_rc_e rc = wxpay_engine_create(p, &engine, &child->courier, err);
-
-    if (rc != WXPAY_OK) {
-        return rc;
-    }
-    outbox.transport = wxpay_engine_transport(child->courier);
-    return wxpay_outbox_create(p, &outbox, &child->outbox, err);
-}
-
-static wxpay_rc_e start_child(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *child,
-                              wxpay_error_t *err)
-{
-    const mod_wxpay_server_t *cfg = mod_wxpay_config_server(s);
-    wxpay_engine_options_t engine = {.max_calls = cfg->max_calls,
-                                     .max_queued = cfg->max_calls < 64 ? 256 : cfg->max_calls * 4,
-                                     .user_agent = "mod_wxpay/" MOD_WXPAY_VERSION};
-    wxpay_flow_options_t flow = {
-        .api = &child->api, .log = &child->log, .sites = {mod_wxpay_sites_find, s}};
-    wxpay_rc_e rc = wxpay_engine_create(p, &engine, &child->engine, err);
-
-    if (rc == WXPAY_OK) {
-        rc = open_store(p, child, cfg, err);
-    }
-    if (rc == WXPAY_OK) {
-        rc = start_outbox(p, s, child, err);
-    }
-    if (rc == WXPAY_OK) {
-        rc = derive_keys(p, child, s, err);
-    }
-    if (rc != WXPAY_OK) {
-        return rc;
-    }
-    child->xml = wxpay_xml_create(p);
-    child->api.transport = wxpay_engine_transport(child->engine);
-    child->api.xml = child->xml;
-    child->api.log = &child->log;
-    child->watch.began = call_began;
-    child->watch.ended = call_ended;
-    child->api.watch = &child->watch;
-    child->api.memory = apr_pcalloc(p, sizeof(*child->api.memory));
-    flow.store = child->store;
-    flow.outbox = child->outbox;
-    return wxpay_flow_create(p, &flow, &child->flow, err);
-}
 
 /* Prefork destroys its pool inside the signal handler, so nothing in here takes a lock that a
  * request may hold, and nobody waits for a request that the handler has interrupted. */
@@ -430,7 +261,7 @@ static void stop_child(void)
     wxpay_engine_stop(life.child->courier, left > 0 ? left : 0);
     left = end - apr_time_now();
     wxpay_store_stop(life.child->store, left > 0 ? left : 0);
-    while (life.child->threaded && mod_wxpay_place_taken(life.slot) && apr_time_now() < end) {
+    while (life.child->threaded && mod_wxpay_place_taken(life.left.slot) && apr_time_now() < end) {
         apr_sleep(apr_time_from_msec(10));
     }
     if (apr_time_now() >= end) {
@@ -445,8 +276,8 @@ static apr_status_t stop_with_pool(void *unused)
 {
     (void)unused;
     stop_child();
-    if (life.slot) {
-        mod_wxpay_slot_give_back(life.slot);
+    if (life.left.slot) {
+        mod_wxpay_slot_give_back(life.left.slot);
     }
     return APR_SUCCESS;
 }
@@ -456,23 +287,19 @@ void mod_wxpay_child_init(apr_pool_t *pchild, server_rec *s)
     mod_wxpay_child_t *child;
     wxpay_error_t err;
 
-    if (!life.secret) {
+    if (!life.left.secret) {
         return;
     }
     child = apr_pcalloc(pchild, sizeof(*child));
-    child->log.wants = log_wants;
-    child->log.write = log_write;
-    child->log.baton = s;
-    child->refused = &life.shared->refused;
     child->threads = threads_per_process();
     child->threaded = is_threaded();
     wxpay_error_clear(&err);
-    if (start_child(pchild, s, child, &err) != WXPAY_OK) {
+    if (mod_wxpay_child_start(pchild, s, &life.left, child, &err) != WXPAY_OK) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "WXP0003: this process cannot take payments: %s: %s", err.step, err.detail);
         return;
     }
-    life.slot = mod_wxpay_slot_take(life.shared, (apr_uint32_t)getpid());
+    life.left.slot = mod_wxpay_slot_take(life.left.shared, (apr_uint32_t)getpid());
     life.child = child;
     apr_pool_pre_cleanup_register(pchild, NULL, stop_with_pool);
 }

@@ -11,43 +11,22 @@
 
 #include <httpd.h>
 #include <http_config.h>
-#include "api.h"
+#include "child.h"
 #include "config.h"
 #include "counters.h"
-#include "engine.h"
-#include "flow.h"
-#include "log.h"
 #include "log_limit.h"
-#include "outbox.h"
 #include "places.h"
 #include "replay.h"
-#include "store.h"
-#include "xml.h"
-
-/* One per child process, in pchild; const while serving, its objects are safe for every thread. */
-typedef struct mod_wxpay_child_t {
-    wxpay_log_t log; /* error_log of the main server */
-    wxpay_xml_t *xml;
-    wxpay_engine_t *engine; /* its thread starts at the first call */
-    wxpay_api_t api;
-    wxpay_api_watch_t watch;
-    wxpay_store_t *store; /* opened at first use */
-    wxpay_engine_t
-        *courier; /* deliveries: an application that hangs takes no gateway call's place */
-    wxpay_outbox_t *outbox;
-    wxpay_flow_t *flow;
-    const wxpay_secret_t **csrf;    /* by mod_wxpay_server_t.index; see mod_wxpay_csrf_key() */
-    const wxpay_secret_t **buyer;   /* likewise; see mod_wxpay_buyer_key() */
-    mod_wxpay_log_limit_t *refused; /* notifications; in shared memory; never NULL */
-    int threads;                    /* requests this process serves at once */
-    int threaded;                   /* 0 under prefork */
-} mod_wxpay_child_t;
 
 /* NULL: unconfigured, or it could not be started (the reason is in error_log): answer 503. */
 const mod_wxpay_child_t *mod_wxpay_child(void);
 
 /* 1 if there is any WxPay directive in the running configuration. */
 int mod_wxpay_active(void);
+
+/* How often this process told of hand-offs where they are not honoured: there also without a child.
+ */
+mod_wxpay_log_limit_t *mod_wxpay_dropped(void);
 
 /* Key for the page's CSRF tokens of this server's site. Only while mod_wxpay_child() is not NULL.
  */

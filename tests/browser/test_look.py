@@ -4,8 +4,8 @@ import pytest
 from .chromium import read_qr
 
 STATES = ("ready", "preparing", "payable", "blocked", "paid", "expired", "closed", "checking",
-          "down", "in_wechat", "tap", "elsewhere", "link_refused", "conflict", "not_found",
-          "store_down")
+          "down", "in_wechat", "tap", "elsewhere", "link_refused", "conflict",
+          "handoff_failed", "not_found", "store_down")
 CODE_URL = "weixin://wxpay/bizpayurl?pr=NwY5Mz9zz"
 
 # [text, ratio] of every text whose contrast is under 4.5:1.

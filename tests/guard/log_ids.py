@@ -21,7 +21,7 @@ _LOUD = re.compile(r"\b(?:wxpay_log|ap_log_r?error)\s*\((?:[^;\"]|\"(?:\\.|[^\"\
                    r"(?:[^;\"]|\"(?:\\.|[^\"\\])*\")*?;")
 _ENTRY = re.compile(r"^(WXP\d{4}) (\w+)\n((?:    .*\n)+)", re.M)
 # What a statement must hold to have a level; a directive's handler returns its message instead.
-_LEVELS = (("refused", r"report\(check, APLOG_ERR"), ("error", r"APLOG_ERR|WXPAY_LOG_ERR"),
+_LEVELS = (("refused", r"report\(\s*check,\s*APLOG_ERR"), ("error", r"APLOG_ERR|WXPAY_LOG_ERR"),
            ("warn", r"APLOG_WARNING|WXPAY_LOG_WARN|\bwarn\("), ("notice", r"APLOG_NOTICE|LOG_NOTICE"),
            ("info", r"APLOG_INFO|LOG_INFO"), ("debug", r"APLOG_DEBUG|LOG_DEBUG"), ("refused", ""))
 

@@ -10,6 +10,8 @@ from gateway.client import Gateway
 
 from .base_conf import MPMS
 from .certs import Authority
+from .php import Php
+from .scripts import Backend
 from .server import Httpd
 from .shop import Shop
 
@@ -49,6 +51,21 @@ def gateway(authority):
         with Gateway(directory, merchants=["wx2421b1c4370ec43b,1230000109," + "k" * 32],
                      notify_ca=authority.ca, retry_scale=0.001) as running:
             yield running
+
+
+@pytest.fixture(scope="session")
+def php():
+    """A php-fpm for all tests."""
+    with Php() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def backend():
+    """The backend of scripts.Scripts."""
+    running = Backend()
+    yield running
+    running.close()
 
 
 def _closed(thing, server):

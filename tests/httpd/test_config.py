@@ -173,8 +173,6 @@ CONTRADICTIONS = [
      "WxPayDeliverTo /hooks/paid.php\n</VirtualHost>", 12,
      "no Listen directive leads to this server; write the whole address instead, such as: "
      "WxPayDeliverTo https://b.example/hooks/paid.php"),
-    ("WXP0225", MERCHANT + "WxPayNotifyPath /n\nWxPayHandoff On", 6,
-     'write "WxPayCheckoutPath /wxpay/pay"'),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/conf/api.key", 9, "is not a directory"),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/a/b/c", 9, "mkdir -p"),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/link", 9, "is a symbolic link"),

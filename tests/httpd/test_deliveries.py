@@ -12,7 +12,7 @@ import pytest
 from .notices import accepted, at_once, payment, transaction
 from .receiver import KEY, Receiver
 
-DOWN = "WXP0511: deliveries to"
+DOWN = "WXP0601: deliveries to"
 
 
 def told(new_shop, url, conf="", types="", **options):
@@ -109,7 +109,7 @@ def test_an_application_that_fails_is_told_again(new_shop, receiver):
     assert [entry["status"] for entry in event["tries"]] == [500, 302, 404, 200]
     # Told once, whatever goes wrong meanwhile, and once more when it is over.
     assert len(shop.httpd.log.find(DOWN)) == 1
-    assert len(shop.httpd.log.wait_for("deliveries to .* work again")) == 1
+    assert len(shop.httpd.log.wait_for("WXP0602: deliveries to .* arrive again")) == 1
 
 
 def slowly(handler):

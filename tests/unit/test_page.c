@@ -57,7 +57,8 @@ static wxpay_page_view_t view_of(apr_pool_t *pool, wxpay_page_e page, wxpay_lang
     view.support = "help@shop.example";
     view.support_href = "mailto:help@shop.example";
     if (page == WXPAY_PAGE_NOT_FOUND || page == WXPAY_PAGE_LINK_REFUSED ||
-        page == WXPAY_PAGE_CONFLICT) {
+        page == WXPAY_PAGE_CONFLICT || page == WXPAY_PAGE_HANDOFF_FAILED) {
+        view.return_url = page == WXPAY_PAGE_HANDOFF_FAILED ? "/" : NULL;
         return view;
     }
     view.self = "/wxpay/pay/AAAAAAAAAAAAAAAAAAAAAA";
