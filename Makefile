@@ -120,8 +120,8 @@ sanitize: deps
 	  ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 $(PYTHON) -m pytest -q tests/httpd
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS="-fsanitize=thread" test-threads
 
-# Engine, store and flow under TSan.
-test-threads: $(BUILD)/tests/unit/test_engine $(BUILD)/tests/unit/test_store $(BUILD)/tests/unit/test_store_faults $(BUILD)/tests/unit/test_flow $(BUILD)/tests/unit/test_flow_notice $(BUILD)/tests/unit/test_flow_confirm $(BUILD)/tests/unit/test_reconcile
+# Engine, store, flow and outbox under TSan.
+test-threads: $(BUILD)/tests/unit/test_engine $(BUILD)/tests/unit/test_store $(BUILD)/tests/unit/test_store_faults $(BUILD)/tests/unit/test_flow $(BUILD)/tests/unit/test_flow_notice $(BUILD)/tests/unit/test_flow_confirm $(BUILD)/tests/unit/test_flow_events $(BUILD)/tests/unit/test_outbox $(BUILD)/tests/unit/test_reconcile
 	@for t in $^; do echo "== $$t"; TSAN_OPTIONS=halt_on_error=1 $$t || exit 1; done
 
 valgrind:

@@ -44,6 +44,9 @@ wxpay_rc_e wxpay_crypt_aes256_ecb_decrypt(apr_pool_t *pool, const unsigned char 
 /* Strict base64 (RFC 4648), white space allowed. Errors: WXPAY_EPARSE. */
 wxpay_rc_e wxpay_crypt_base64_decode(apr_pool_t *pool, const char *text, apr_size_t len,
                                      unsigned char **out, apr_size_t *out_len, wxpay_error_t *err);
+/* base64 with padding, and a NUL, into out. */
+#define WXPAY_BASE64_SIZE(len) (((len) + 2) / 3 * 4 + 1)
+void wxpay_crypt_base64(const void *data, apr_size_t len, char *out);
 /* base64url without padding. */
 const char *wxpay_crypt_base64url(apr_pool_t *pool, const void *data, apr_size_t len);
 

@@ -13,8 +13,7 @@
 
 #define AES_BLOCK 16
 
-static const char url_alphabet[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 /* Length without PKCS#7 padding, or -1. Looks at all of the last block, whatever it holds. */
 static long unpadded(const unsigned char *text, apr_size_t len)
@@ -115,10 +114,9 @@ wxpay_rc_e wxpay_crypt_base64_decode(apr_pool_t *pool, const char *text, apr_siz
     return WXPAY_OK;
 }
 
-const char *wxpay_crypt_base64url(apr_pool_t *pool, const void *data, apr_size_t len)
+/* `at` has room for len / 3 * 4 + 4 bytes; returns where it stopped, at a NUL. */
+static char *encode(const char *alphabet, const unsigned char *bytes, apr_size_t len, char *at)
 {
-    const unsigned char *bytes = data;
-    char *text = apr_palloc(pool, len / 3 * 4 + 4), *at = text;
     unsigned bits = 0;
     int have = 0;
     apr_size_t i;
@@ -126,14 +124,32 @@ const char *wxpay_crypt_base64url(apr_pool_t *pool, const void *data, apr_size_t
     for (i = 0; i < len; i++) {
         bits = bits << 8 | bytes[i];
         for (have += 8; have >= 6; have -= 6) {
-            *at++ = url_alphabet[bits >> (have - 6) & 0x3f];
+            *at++ = alphabet[bits >> (have - 6) & 0x3f];
         }
     }
     if (have) {
-        *at++ = url_alphabet[bits << (6 - have) & 0x3f];
+        *at++ = alphabet[bits << (6 - have) & 0x3f];
     }
     *at = '\0';
+    return at;
+}
+
+const char *wxpay_crypt_base64url(apr_pool_t *pool, const void *data, apr_size_t len)
+{
+    char *text = apr_palloc(pool, len / 3 * 4 + 4);
+
+    encode(LETTERS "-_", data, len, text);
     return text;
+}
+
+void wxpay_crypt_base64(const void *data, apr_size_t len, char *out)
+{
+    char *at = encode(LETTERS "+/", data, len, out);
+
+    while ((at - out) % 4 != 0) {
+        *at++ = '=';
+    }
+    *at = '\0';
 }
 
 void wxpay_crypt_hex(const unsigned char *data, apr_size_t len, int upper, char *out)

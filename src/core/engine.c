@@ -63,7 +63,7 @@ static int is_loopback(const char *host)
 }
 
 /* https, or http to this very machine. */
-static int url_allowed(const char *url)
+static int url_allowed(const char *url, const char *connect_to)
 {
     char *host = NULL;
     CURLU *parsed;
@@ -71,6 +71,9 @@ static int url_allowed(const char *url)
 
     if (!strncmp(url, "https://", 8)) {
         return 1;
+    }
+    if (connect_to) {
+        return !strncmp(url, "http://", 7);
     }
     if (strncmp(url, "http://", 7) || !(parsed = curl_url())) {
         return 0;
@@ -82,6 +85,28 @@ static int url_allowed(const char *url)
     }
     curl_url_cleanup(parsed);
     return allowed;
+}
+
+/* libcurl sends header lines as they are: one that holds a line break would be two. */
+static int one_line(const char *text)
+{
+    const unsigned char *byte;
+
+    for (byte = (const unsigned char *)text; *byte >= ' ' && *byte != 0x7f; byte++) {
+    }
+    return !*byte;
+}
+
+static int headers_allowed(const wxpay_http_request_t *request)
+{
+    const char *const *line;
+
+    for (line = request->headers; line && *line; line++) {
+        if (!one_line(*line) || !strchr(*line, ':')) {
+            return 0;
+        }
+    }
+    return one_line(request->content_type);
 }
 
 static wxpay_rc_e busy(wxpay_error_t *err, const char *why)
@@ -100,9 +125,12 @@ static wxpay_rc_e submit(void *impl, const wxpay_http_request_t *request, wxpay_
     wxpay_call_t *call;
     wxpay_rc_e rc;
 
-    if (!url_allowed(request->url)) {
+    if (!url_allowed(request->url, request->connect_to)) {
         return wxpay_error_set(err, WXPAY_EINPUT, STEP,
                                "only https, or http to a loopback address, is called");
+    }
+    if (!headers_allowed(request)) {
+        return wxpay_error_set(err, WXPAY_EINPUT, STEP, "a header that is not one line");
     }
     if (atomic_load(&engine->stopping)) {
         return busy(err, "the server is stopping");

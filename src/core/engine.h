@@ -1,7 +1,8 @@
 /* engine.h - all outbound HTTP of a process: one thread, one curl_multi, a bounded queue.
  * Keep-alive connections, TLS sessions and the parsed CA store are shared by every caller.
  *
- * Outbound rules: https (http only for loopback hosts), verification on, no redirects, TLS 1.2+,
+ * Outbound rules: https (http only for loopback hosts), verification on (but for calls that are
+ * connected to our own listener, transport.h), no redirects, TLS 1.2+,
  * NOSIGNAL, no proxy from the environment, size caps, error buffer. libcurl's silent resend on a
  * dead kept connection is harmless: every v2 call is idempotent per order number.
  * Threads: created in a child process after fork; the thread starts at first use and blocks all

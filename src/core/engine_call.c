@@ -1,4 +1,4 @@
-/* engine_call.c - one transfer of the engine: handle, rules for going out, reply. */
+/* engine_call.c - one transfer of the engine: its handle, its reply. */
 #include "engine_int.h"
 
 #include <errno.h>
@@ -13,34 +13,6 @@
 #define MAX_HEADERS 32768 /* bytes of all header lines of one reply */
 #define MAX_FREE 128      /* handles kept for later */
 #define FIRST_BODY 4096
-#define IDLE_CONNECTION 50L /* seconds; below the 60-75 after which servers hang up */
-
-struct wxpay_slot_t {
-    wxpay_slot_t *next;
-    wxpay_slot_t **link; /* while busy: the pointer that points here */
-    CURL *easy;
-    wxpay_engine_t *engine;
-    wxpay_http_done_fn *done;
-    void *baton;
-
-    /* What the handle is set to already: most calls change nothing of it. */
-    struct curl_slist *headers;
-    char content_type[128];
-    const char *ca_pem; /* by address: it outlives the engine */
-    const char *proxy;  /* likewise */
-
-    /* The reply so far. */
-    char *body;
-    apr_size_t body_len;
-    apr_size_t body_cap;
-    apr_size_t max_reply;
-    apr_size_t header_bytes;
-    int oversized;
-    apr_time_t date;
-    char request_id[80];
-    char host[300];
-    char error[CURL_ERROR_SIZE];
-};
 
 static int reserve(wxpay_slot_t *slot, apr_size_t len)
 {
@@ -120,8 +92,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *baton)
     return len;
 }
 
-/* What never changes from call to call. */
-static int set_rules(wxpay_slot_t *slot)
+static int set_receivers(wxpay_slot_t *slot)
 {
     CURL *easy = slot->easy;
 
@@ -130,37 +101,14 @@ static int set_rules(wxpay_slot_t *slot)
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) ||
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot) ||
            curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) ||
-           curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot) ||
-           curl_easy_setopt(easy, CURLOPT_USERAGENT, slot->engine->user_agent) ||
-           curl_easy_setopt(easy, CURLOPT_POST, 1L) ||
-           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) ||
-           curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) ||
-           curl_easy_setopt(easy, CURLOPT_PROXY, "") ||
-           curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") ||
-           /* Nothing goes through a proxy but a tunnel, and nothing that it says counts. */
-           curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L) ||
-           curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) ||
-           curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) ||
-           curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) ||
-           curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) ||
-           curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) ||
-           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) ||
-           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L)
-           /* Only a store that comes from one file is kept parsed by libcurl. */
-           || curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) ||
-           curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 24 * 3600L)
-           /* Messages are 1-2 KB; libcurl's usual 80 KB would come and go with every call. */
-           || curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L) ||
-           curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L) ||
-           curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) ||
-           curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_CONNECTION) ||
-           curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+           curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot);
 }
 
 static void slot_destroy(wxpay_slot_t *slot)
 {
     curl_easy_cleanup(slot->easy);
     curl_slist_free_all(slot->headers);
+    curl_slist_free_all(slot->connect_to);
     free(slot->body);
     free(slot);
 }
@@ -180,7 +128,7 @@ static wxpay_slot_t *slot_get(wxpay_engine_t *engine)
     }
     slot->engine = engine;
     slot->easy = curl_easy_init();
-    if (!slot->easy || set_rules(slot)) {
+    if (!slot->easy || set_receivers(slot) || wxpay_slot_rules(slot)) {
         slot_destroy(slot);
         return NULL;
     }
@@ -218,94 +166,11 @@ static void slot_unlink(wxpay_engine_t *engine, wxpay_slot_t *slot)
     atomic_fetch_sub(&engine->active, 1);
 }
 
-static int set_headers(wxpay_slot_t *slot, const char *content_type)
-{
-    struct curl_slist *list, *more;
-    char line[sizeof(slot->content_type) + 16];
-
-    if (slot->headers && !strcmp(slot->content_type, content_type)) {
-        return 0;
-    }
-    apr_cpystrn(slot->content_type, content_type, sizeof(slot->content_type));
-    apr_snprintf(line, sizeof(line), "Content-Type: %s", slot->content_type);
-    list = curl_slist_append(NULL, line);
-    more = list ? curl_slist_append(list, "Expect:") : NULL; /* no waiting for a 100 */
-    if (!more || curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, more)) {
-        curl_slist_free_all(list);
-        return 1;
-    }
-    curl_slist_free_all(slot->headers);
-    slot->headers = more;
-    return 0;
-}
-
-static int set_ca(wxpay_slot_t *slot, const char *ca_pem)
-{
-    struct curl_blob blob;
-
-    if (slot->ca_pem == ca_pem) {
-        return 0;
-    }
-    slot->ca_pem = ca_pem;
-    if (!ca_pem) {
-        return curl_easy_setopt(slot->easy, CURLOPT_CAINFO_BLOB, NULL) != 0;
-    }
-    /* libcurl only reads through the pointer. */
-    memcpy(&blob.data, &ca_pem, sizeof(blob.data));
-    blob.len = strlen(ca_pem);
-    blob.flags = CURL_BLOB_NOCOPY;
-    return curl_easy_setopt(slot->easy, CURLOPT_CAINFO_BLOB, &blob) != 0;
-}
-
-/* An empty list of exceptions keeps the environment's out, as "*" keeps its proxies out. */
-static int set_proxy(wxpay_slot_t *slot, const char *proxy)
-{
-    if (slot->proxy == proxy) {
-        return 0;
-    }
-    slot->proxy = proxy;
-    return curl_easy_setopt(slot->easy, CURLOPT_PROXY, proxy ? proxy : "") ||
-           curl_easy_setopt(slot->easy, CURLOPT_NOPROXY, proxy ? "" : "*");
-}
-
-/* "host:port" of an URL, for people. */
-static void name_host(wxpay_slot_t *slot, const char *url)
-{
-    const char *from = strstr(url, "://");
-    apr_size_t len;
-
-    from = from ? from + 3 : url;
-    len = strcspn(from, "/?#");
-    apr_cpystrn(slot->host, from, len < sizeof(slot->host) ? len + 1 : sizeof(slot->host));
-}
-
-static int set_request(wxpay_slot_t *slot, const wxpay_http_request_t *request)
-{
-    CURL *easy = slot->easy;
-    const char *protocols = !strncmp(request->url, "https:", 6) ? "https" : "http";
-
-    slot->max_reply = request->max_reply;
-    slot->body_len = slot->header_bytes = 0;
-    slot->oversized = 0;
-    slot->date = 0;
-    slot->request_id[0] = slot->error[0] = '\0';
-    name_host(slot, request->url);
-    return set_headers(slot, request->content_type) || set_ca(slot, request->ca_pem) ||
-           set_proxy(slot, request->proxy) ||
-           curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols) ||
-           curl_easy_setopt(easy, CURLOPT_URL, request->url) ||
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len) ||
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body) ||
-           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)apr_time_as_msec(request->timeout)) ||
-           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                            (long)apr_time_as_msec(request->connect_timeout));
-}
-
 void wxpay_slot_start(wxpay_engine_t *engine, wxpay_call_t *call)
 {
     wxpay_slot_t *slot = slot_get(engine);
 
-    if (!slot || !reserve(slot, 0) || set_request(slot, &call->request) ||
+    if (!slot || !reserve(slot, 0) || wxpay_slot_request(slot, &call->request) ||
         curl_multi_add_handle(engine->multi, slot->easy)) {
         if (slot) {
             slot_destroy(slot);
@@ -317,6 +182,21 @@ void wxpay_slot_start(wxpay_engine_t *engine, wxpay_call_t *call)
     slot->baton = call->baton;
     slot_link(engine, slot);
     free(call);
+}
+
+static int is_tls(CURLcode result)
+{
+    switch (result) {
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+        return 1;
+    default:
+        return 0;
+    }
 }
 
 /* Certainly nothing of the request left: the connection never stood, by all accounts of libcurl. */
@@ -334,17 +214,13 @@ static int nothing_sent(CURL *easy, CURLcode result)
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
     case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_ISSUER_ERROR:
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
         break;
     default:
-        return 0;
+        if (!is_tls(result)) {
+            return 0;
+        }
     }
     /* Through a tunnel the first counts what was said to the proxy. */
     return !curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &head) && (head == 0 || tunnel) &&
@@ -388,6 +264,7 @@ void wxpay_slot_finish(wxpay_engine_t *engine, CURL *easy, CURLcode result)
         reply.status = (int)status;
     }
     else {
+        reply.tls = is_tls(result);
         explain(slot, result, reply.sent, &err);
         slot->body_len = 0;
     }

@@ -18,7 +18,33 @@ typedef struct wxpay_call_t {
 enum { WXPAY_THREAD_NONE, WXPAY_THREAD_STARTING, WXPAY_THREAD_RUNNING };
 
 /* A transfer handle with its buffers, re-used from call to call. */
-typedef struct wxpay_slot_t wxpay_slot_t;
+typedef struct wxpay_slot_t {
+    struct wxpay_slot_t *next;
+    struct wxpay_slot_t **link; /* while busy: the pointer that points here */
+    CURL *easy;
+    wxpay_engine_t *engine;
+    wxpay_http_done_fn *done;
+    void *baton;
+
+    /* What the handle is set to already: most calls change nothing of it. */
+    struct curl_slist *headers;
+    char content_type[128];        /* "": the headers are one call's own */
+    const char *ca_pem;            /* by address: it outlives the engine */
+    const char *proxy;             /* likewise */
+    struct curl_slist *connect_to; /* NULL: the URL's host, verified */
+
+    /* The reply so far. */
+    char *body;
+    apr_size_t body_len;
+    apr_size_t body_cap;
+    apr_size_t max_reply;
+    apr_size_t header_bytes;
+    int oversized;
+    apr_time_t date;
+    char request_id[80];
+    char host[300];
+    char error[CURL_ERROR_SIZE];
+} wxpay_slot_t;
 
 struct wxpay_engine_t {
     int max_calls;
@@ -55,6 +81,12 @@ struct wxpay_engine_t {
 
 /* The thread: runs until `stopping`. */
 void *wxpay_engine_loop(void *engine);
+
+/* ---- engine_request.c: the thread only; 0 or not ---- */
+
+/* What never changes from call to call. */
+int wxpay_slot_rules(wxpay_slot_t *slot);
+int wxpay_slot_request(wxpay_slot_t *slot, const wxpay_http_request_t *request);
 
 /* ---- engine_call.c: the thread only ---- */
 

@@ -124,21 +124,17 @@ static wxpay_rc_e add_member(wxpay_fields_t *fields, const char *name, const jso
     return wxpay_error_named(err, WXPAY_EPARSE, STEP, name, "must be a string or a whole number");
 }
 
-wxpay_rc_e wxpay_json_to_fields(apr_pool_t *pool, const char *text, apr_size_t len,
-                                const char *const *nested, wxpay_fields_t **fields,
-                                wxpay_error_t *err)
+wxpay_rc_e wxpay_json_read(apr_pool_t *pool, const char *text, apr_size_t len, const json_t **json,
+                           wxpay_error_t *err)
 {
-    wxpay_fields_t *bag = wxpay_fields_create(pool);
     json_error_t error;
-    const char *name;
-    json_t *json, *value;
-    wxpay_rc_e rc;
+    json_t *read;
 
     if (!depth_ok(text, len)) {
         return wxpay_error_set(err, WXPAY_EPARSE, STEP, "nested too deeply");
     }
-    json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-    if (!json) {
+    read = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    if (!read) {
         if (json_error_code(&error) == json_error_duplicate_key) {
             return wxpay_error_named(err, WXPAY_EPARSE, STEP, doubled_name(&error, pool),
                                      "a member appears twice");
@@ -146,11 +142,28 @@ wxpay_rc_e wxpay_json_to_fields(apr_pool_t *pool, const char *text, apr_size_t l
         return wxpay_error_set(err, WXPAY_EPARSE, STEP, "not well-formed JSON (line %d)",
                                error.line);
     }
-    own(pool, json);
-    if (!json_is_object(json)) {
+    own(pool, read);
+    if (!json_is_object(read)) {
         return wxpay_error_set(err, WXPAY_EPARSE, STEP, "not a JSON object");
     }
-    json_object_foreach (json, name, value) {
+    *json = read;
+    return WXPAY_OK;
+}
+
+wxpay_rc_e wxpay_json_to_fields(apr_pool_t *pool, const char *text, apr_size_t len,
+                                const char *const *nested, wxpay_fields_t **fields,
+                                wxpay_error_t *err)
+{
+    wxpay_fields_t *bag = wxpay_fields_create(pool);
+    const char *name;
+    const json_t *json;
+    json_t *value;
+    wxpay_rc_e rc = wxpay_json_read(pool, text, len, &json, err);
+
+    if (rc != WXPAY_OK) {
+        return rc;
+    }
+    json_object_foreach ((json_t *)json, name, value) {
         rc = add_member(bag, name, value, nested, err);
         if (rc != WXPAY_OK) {
             return rc;

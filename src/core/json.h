@@ -21,6 +21,11 @@ wxpay_rc_e wxpay_json_to_fields(apr_pool_t *pool, const char *text, apr_size_t l
                                 const char *const *nested, wxpay_fields_t **fields,
                                 wxpay_error_t *err);
 
+/* An object as it is, released with the pool. Doubled names, trailing bytes, NUL, more levels than
+ * the limit: WXPAY_EPARSE with err->field where known. */
+wxpay_rc_e wxpay_json_read(apr_pool_t *pool, const char *text, apr_size_t len, const json_t **json,
+                           wxpay_error_t *err);
+
 /* 1 if text is one well-formed JSON value within the depth limit. */
 int wxpay_json_valid(const char *text, apr_size_t len);
 

@@ -24,6 +24,9 @@
 #include "transport.h"
 
 #define WXPAY_OUTBOX_TIMEOUT apr_time_from_sec(15) /* one try, from connecting to the last byte */
+/* Under way at once in a process, 8 of them to one target; when they are all taken, each target
+ * that has none still gets one. */
+#define WXPAY_OUTBOX_TRIES 128
 
 typedef struct wxpay_outbox_t wxpay_outbox_t;
 

@@ -34,5 +34,44 @@ typedef struct wxpay_event_t {
 
 /* A birth: tries, log and delivered_at are empty. */
 wxpay_rc_e wxpay_row_event_insert(wxpay_tx_t *tx, const wxpay_event_t *event, wxpay_error_t *err);
+wxpay_rc_e wxpay_row_event_get(wxpay_tx_t *tx, const char *id, apr_pool_t *pool,
+                               wxpay_event_t **event, wxpay_error_t *err);
+/* All events of an order, oldest first. */
+wxpay_rc_e wxpay_row_events(wxpay_tx_t *tx, const char *mch_id, const char *out_trade_no,
+                            apr_pool_t *pool, wxpay_event_t ***events, int *count,
+                            wxpay_error_t *err);
+/* Write every member that may change, if the row is pending and leased to `owner`. Errors:
+ * WXPAY_ECONFLICT when somebody else has it by now. */
+wxpay_rc_e wxpay_row_event_update(wxpay_tx_t *tx, const wxpay_event_t *event, const char *owner,
+                                  wxpay_error_t *err);
+/* Take the lease of a pending event. Errors: WXPAY_ECONFLICT when somebody's runs at `now`. */
+wxpay_rc_e wxpay_row_event_lease(wxpay_tx_t *tx, const char *id, const char *owner, apr_time_t now,
+                                 apr_time_t until, wxpay_error_t *err);
+/* Pending and due, as if it were new, whatever it was. Errors: as lease. */
+wxpay_rc_e wxpay_row_event_rearm(wxpay_tx_t *tx, const char *id, apr_time_t now,
+                                 wxpay_error_t *err);
+
+/* ---- what is to be tried ---- */
+
+/* Of which merchant and site there are pending events, one after the other: the first behind these
+ * two ("" at first). *next_mch_id is NULL when there are no more. */
+wxpay_rc_e wxpay_row_events_site(wxpay_tx_t *tx, const char *mch_id, const char *site,
+                                 apr_pool_t *pool, const char **next_mch_id, const char **next_site,
+                                 wxpay_error_t *err);
+
+typedef struct wxpay_due_t {
+    const char *mch_id;
+    const char *site;
+    const char *types; /* names that are wanted, a blank around each */
+    apr_time_t now;
+    int limit;
+} wxpay_due_t;
+/* Ids of pending events that are due and nobody's, the longest due first. What an order has to tell
+ * is told in order: an event waits for older pending ones, but for order.paid. */
+wxpay_rc_e wxpay_row_events_due(wxpay_tx_t *tx, const wxpay_due_t *due, apr_pool_t *pool,
+                                const char ***ids, int *count, wxpay_error_t *err);
+/* 1 in *waiting if the order has pending events of these types. */
+wxpay_rc_e wxpay_row_events_waiting(wxpay_tx_t *tx, const char *mch_id, const char *out_trade_no,
+                                    const char *types, int *waiting, wxpay_error_t *err);
 
 #endif

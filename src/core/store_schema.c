@@ -165,6 +165,9 @@ static const char *const from_1[] = {
     "CREATE INDEX attempts_asked_about ON attempts (ask_at) WHERE " WXPAY_SQL_ASKED_ABOUT,
     "CREATE INDEX events_erasable ON events (created_at) WHERE " WXPAY_SQL_ERASABLE_EVENT,
     "CREATE INDEX notices_erasable ON notices (first_at) WHERE " WXPAY_SQL_ERASABLE_NOTICE,
+    /* Per site, so that one that takes nothing for days stands in nobody's way. */
+    "DROP INDEX events_by_due",
+    "CREATE INDEX events_pending ON events (mch_id, site, next_at) WHERE state = 'pending'",
     "UPDATE wxpay_meta SET value = '2' WHERE name = 'schema_version'", NULL};
 
 static const char *const *const steps[WXPAY_SCHEMA_VERSION] = {from_nothing, from_1};

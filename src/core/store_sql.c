@@ -17,6 +17,11 @@
     "tries, "                                                                                      \
     "lease_owner, lease_until, transaction_id, err_code, err_detail, closed_at, ask_at, asked_at"
 
+/* store_events.c reads them in this order. */
+#define EVENT_COLUMNS                                                                              \
+    "id, mch_id, out_trade_no, site, type, created_at, body, state, next_at, tries, "              \
+    "attempts_log, lease_owner, lease_until, delivered_at"
+
 const char wxpay_sql_order_insert[] =
     "INSERT INTO orders (" ORDER_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
     "?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
@@ -96,6 +101,29 @@ const char wxpay_sql_erase_attempts[] =
 const char wxpay_sql_event_insert[] =
     "INSERT INTO events (id, mch_id, out_trade_no, site, type, created_at, body, state, next_at, "
     "lease_owner, lease_until) VALUES (?,?,?,?,?,?,?,?,?,?,?)";
+const char wxpay_sql_event_get[] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?";
+const char wxpay_sql_events[] = "SELECT " EVENT_COLUMNS " FROM events WHERE mch_id = ? "
+                                "AND out_trade_no = ? ORDER BY created_at, id";
+const char wxpay_sql_event_update[] =
+    "UPDATE events SET state = ?, next_at = ?, tries = ?, attempts_log = ?, lease_owner = ?, "
+    "lease_until = ?, delivered_at = ? WHERE id = ? AND state = 'pending' AND lease_owner = ?";
+const char wxpay_sql_event_lease[] = "UPDATE events SET lease_owner = ?, lease_until = ? "
+                                     "WHERE id = ? AND state = 'pending' AND lease_until <= ?";
+const char wxpay_sql_event_rearm[] =
+    "UPDATE events SET state = 'pending', next_at = ?, tries = 0, lease_owner = NULL, "
+    "lease_until = 0, delivered_at = 0 WHERE id = ? AND lease_until <= ?";
+const char wxpay_sql_events_site[] =
+    "SELECT mch_id, site FROM events WHERE state = 'pending' AND (mch_id, site) > (?, ?) "
+    "ORDER BY mch_id, site LIMIT 1";
+const char wxpay_sql_events_due[] =
+    "SELECT id FROM events e WHERE state = 'pending' AND mch_id = ? AND site = ? AND next_at <= ? "
+    "AND lease_until <= ? AND ? LIKE '% ' || type || ' %' AND (type = 'order.paid' OR NOT EXISTS "
+    "(SELECT 1 FROM events o WHERE o.mch_id = e.mch_id AND o.out_trade_no = e.out_trade_no "
+    "AND o.state = 'pending' AND ? LIKE '% ' || o.type || ' %' AND (o.created_at < e.created_at "
+    "OR (o.created_at = e.created_at AND o.id < e.id)))) ORDER BY next_at LIMIT ?";
+const char wxpay_sql_events_waiting[] =
+    "SELECT 1 FROM events WHERE mch_id = ? AND out_trade_no = ? AND state = 'pending' "
+    "AND ? LIKE '% ' || type || ' %' LIMIT 1";
 const char wxpay_sql_notice_insert[] =
     "INSERT INTO notices (mch_id, ref, verdict, reason, out_trade_no, gateway_no, site, first_at, "
     "last_at, count, body) VALUES (?,?,?,?,?,?,?,?,?,1,?)";

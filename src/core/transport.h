@@ -33,6 +33,7 @@ typedef struct wxpay_http_reply_t {
     const char *request_id; /* the gateway's Request-ID header, "" if none */
     apr_time_t date;        /* its Date header, 0 if none */
     int sent;               /* 0: certainly nothing of the request left this host */
+    int tls;                /* 1: no reply for the sake of TLS: its handshake, or a certificate */
     apr_interval_time_t elapsed;
     const char *host; /* host:port asked, for the log */
 } wxpay_http_reply_t;
@@ -48,7 +49,8 @@ typedef void wxpay_http_done_fn(void *baton, const wxpay_http_reply_t *reply,
 typedef struct wxpay_transport_t {
     /* Queue a request. Its strings must live until `done`. Any thread.
      * Errors (done is not called): WXPAY_EBUSY (queue full, or stopping; RETRY), WXPAY_EINPUT (an
-     * URL that is not https, nor http to a loopback host), WXPAY_EINTERNAL. */
+     * URL that is not https, nor http to a loopback host or with connect_to; a header that is not
+     * one line), WXPAY_EINTERNAL. */
     wxpay_rc_e (*submit)(void *impl, const wxpay_http_request_t *request, wxpay_http_done_fn *done,
                          void *baton, wxpay_error_t *err);
     void *impl;

@@ -142,9 +142,14 @@ static int big(line_t *line, int headers)
 static int reply(line_t *line, const char *path, const char *body)
 {
     char status[32];
+    char head[4096];
 
     if (!strncmp(path, "/echo ", 6)) {
         return answer(line, "200 OK", "", body);
+    }
+    if (!strncmp(path, "/head ", 6)) {
+        snprintf(head, sizeof(head), "%.*s", (int)(body - path), path);
+        return answer(line, "200 OK", "", head);
     }
     if (!strncmp(path, "/slow/", 6)) {
         usleep((useconds_t)atoi(path + 6) * 1000);

@@ -1,8 +1,9 @@
 /* loopback.h - a small HTTP server on 127.0.0.1 for tests, plain or TLS, a thread per connection.
  *
- * Its paths: /echo (the body back), /slow/<ms> (then as /echo), /stall (never answers),
- * /cut (half a reply), /drop (no reply), /huge (200 KB), /endless (200 KB of header lines),
- * /redirect (302 to /echo), /status/<n>, /once (as /echo, then hangs up without saying so).
+ * Its paths: /echo (the body back), /head (the request's header back), /slow/<ms> (then as /echo),
+ * /stall (never answers), /cut (half a reply), /drop (no reply), /huge (200 KB), /endless (200 KB
+ * of header lines), /redirect (302 to /echo), /status/<n>, /once (as /echo, then hangs up without
+ * saying so).
  */
 #ifndef WXPAY_TEST_LOOPBACK_H
 #define WXPAY_TEST_LOOPBACK_H

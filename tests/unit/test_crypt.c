@@ -114,6 +114,21 @@ static void base64_is_strict(void **state)
                      WXPAY_EPARSE);
 }
 
+static void base64_is_padded(void **state)
+{
+    static const char *const cases[][2] = {
+        {"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+        {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe\xfd\xfb", "//79+w=="}};
+    char out[WXPAY_BASE64_SIZE(4)];
+
+    (void)state;
+    for (apr_size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        wxpay_crypt_base64(cases[i][0], strlen(cases[i][0]), out);
+        assert_string_equal(out, cases[i][1]);
+        assert_in_range(strlen(out) + 1, 1, WXPAY_BASE64_SIZE(strlen(cases[i][0])));
+    }
+}
+
 static void base64url_has_no_padding(void **state)
 {
     assert_string_equal(wxpay_crypt_base64url(*state, "", 0), "");
@@ -196,6 +211,7 @@ int main(void)
         support_test(hkdf_rfc5869_without_salt),
         support_test(random_bytes_differ),
         support_test(base64_is_strict),
+        support_test(base64_is_padded),
         support_test(base64url_has_no_padding),
         support_test(hex_in_both_cases),
         support_test(aes_nist_block_needs_padding),

@@ -28,9 +28,10 @@ typedef struct call_t {
     int dones;
     int status;
     int sent;
+    int tls;
     apr_time_t date;
     wxpay_error_t err;
-    char body[256];
+    char body[1024];
     char request_id[64];
     char host[64];
     sigset_t mask; /* of the thread that answered */
@@ -57,6 +58,7 @@ static void on_done(void *baton, const wxpay_http_reply_t *reply, const wxpay_er
     call->dones++;
     call->status = reply->status;
     call->sent = reply->sent;
+    call->tls = reply->tls;
     call->date = reply->date;
     call->err = *err;
     apr_cpystrn(call->body, reply->body, sizeof(call->body));
@@ -246,6 +248,121 @@ static void an_answer_may_ask_again(void **state)
     run(&call);
     assert_int_equal(call.status, 200);
     assert_int_equal(loopback_requests(server), 2);
+}
+
+static void headers_are_one_calls_own(void **state)
+{
+    static const char *const headers[] = {"webhook-id: evt_1", "webhook-timestamp: 7", NULL};
+    call_t call;
+
+    (void)state;
+    run_path(&call, "/head");
+    assert_null(strstr(call.body, "webhook"));
+    call_init(&call, loopback_url(server, "/head"));
+    call.request.headers = headers;
+    call.request.content_type = "application/json";
+    run(&call);
+    assert_non_null(strstr(call.body, "\r\nwebhook-id: evt_1\r\n"));
+    assert_non_null(strstr(call.body, "\r\nwebhook-timestamp: 7\r\n"));
+    assert_non_null(strstr(call.body, "\r\nContent-Type: application/json\r\n"));
+    assert_null(strstr(call.body, "Expect"));
+    /* the same handle again, as the same connection shows */
+    run_path(&call, "/head");
+    assert_null(strstr(call.body, "webhook"));
+    assert_non_null(strstr(call.body, "\r\nContent-Type: text/xml; charset=utf-8\r\n"));
+    call_init(&call, loopback_url(server, "/head"));
+    call.request.headers = headers + 1;
+    run(&call);
+    assert_null(strstr(call.body, "webhook-id"));
+    assert_non_null(strstr(call.body, "\r\nwebhook-timestamp: 7\r\n"));
+    assert_int_equal(loopback_connections(server), 1);
+}
+
+static void a_header_is_one_line(void **state)
+{
+    static const char *const refused[] = {"a: b\r\nc: d", "a: b\n", "a: b\rc", "no colon",
+                                          "a: b\x7f"};
+    call_t call;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        const char *headers[] = {"good: one", refused[i], NULL};
+
+        call_init(&call, loopback_url(server, "/head"));
+        call.request.headers = headers;
+        assert_int_equal(start(&call), WXPAY_EINPUT);
+    }
+    call_init(&call, loopback_url(server, "/head"));
+    call.request.content_type = "text/xml\r\na: b";
+    assert_int_equal(start(&call), WXPAY_EINPUT);
+    assert_int_equal(loopback_connections(server), 0);
+}
+
+/* ---- this server's own listener ---- */
+
+/* "127.0.0.1:port" */
+static const char *listener(void)
+{
+    const char *host = strstr(loopback_url(server, ""), "//") + 2;
+
+    return host;
+}
+
+static void a_listener_of_ours_goes_by_any_name(void **state)
+{
+    call_t call;
+
+    (void)state;
+    call_init(&call, "http://shop.example/head");
+    assert_int_equal(start(&call), WXPAY_EINPUT);
+    call.request.connect_to = listener();
+    run(&call);
+    assert_int_equal(call.status, 200);
+    assert_non_null(strstr(call.body, "\r\nHost: shop.example\r\n"));
+    assert_string_equal(call.host, "shop.example");
+    call_init(&call, "ftp://shop.example/");
+    call.request.connect_to = listener();
+    assert_int_equal(start(&call), WXPAY_EINPUT);
+    /* and the next one goes where its URL says */
+    call_init(&call, "https://nowhere.invalid/");
+    run(&call);
+    assert_unsent(&call);
+    assert_int_equal(loopback_requests(server), 1);
+}
+
+/* One handle, and connections to the same host and port: verified ones and others never mix. */
+static void trust_in_our_own_listener_ends_with_its_call(void **state)
+{
+    call_t call;
+    int i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        call_init(&call, "https://shop.example/head"); /* a name its certificate does not have */
+        call.request.ca_pem = NULL;
+        call.request.connect_to = listener();
+        run(&call);
+        assert_int_equal(call.status, 200);
+        assert_non_null(strstr(call.body, "\r\nHost: shop.example\r\n"));
+        call_init(&call, loopback_url(server, "/echo"));
+        call.request.ca_pem = NULL;
+        call.request.connect_to = listener();
+        run(&call);
+        assert_int_equal(call.status, 200);
+        assert_int_equal(loopback_requests(server), 3 * i + 2);
+        /* the very same URL, in earnest */
+        call_init(&call, loopback_url(server, "/echo"));
+        call.request.ca_pem = NULL;
+        run(&call);
+        assert_unsent(&call);
+        assert_int_equal(call.tls, 1);
+        assert_int_equal(loopback_requests(server), 3 * i + 2);
+        run_path(&call, "/echo");
+        assert_int_equal(call.status, 200);
+    }
+    /* shop.example's, the unverified one and the verified one were kept, each for its own */
+    assert_int_equal(loopback_connections(server), 3 + 2 /* refused */);
 }
 
 /* ---- failures ---- */
@@ -592,6 +709,10 @@ int main(void)
         plain(connections_are_kept),
         plain(a_kept_connection_that_died_costs_nothing),
         plain(an_answer_may_ask_again),
+        plain(headers_are_one_calls_own),
+        plain(a_header_is_one_line),
+        plain(a_listener_of_ours_goes_by_any_name),
+        tls(trust_in_our_own_listener_ends_with_its_call),
         plain(an_exchange_that_breaks_is_ambiguous),
         plain(a_reply_of_just_the_limit_fits),
         plain(time_runs_out),
