@@ -121,7 +121,8 @@ sanitize: deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS="-fsanitize=thread" test-threads
 
 # Engine, store, flow and outbox under TSan.
-test-threads: $(BUILD)/tests/unit/test_engine $(BUILD)/tests/unit/test_store $(BUILD)/tests/unit/test_store_faults $(BUILD)/tests/unit/test_flow $(BUILD)/tests/unit/test_flow_notice $(BUILD)/tests/unit/test_flow_confirm $(BUILD)/tests/unit/test_outbox $(BUILD)/tests/unit/test_reconcile
+THREADED   = engine store store_faults flow flow_notice flow_confirm flow_events outbox reconcile
+test-threads: $(THREADED:%=$(BUILD)/tests/unit/test_%)
 	@for t in $^; do echo "== $$t"; TSAN_OPTIONS=halt_on_error=1 $$t || exit 1; done
 
 valgrind:

@@ -234,6 +234,7 @@ static void a_killed_process_with_the_order(void **state)
     wxpay_identity_t native = {WXPAY_TRADE_NATIVE, NULL, NULL};
     wxpay_snapshot_t *snap;
     wxpay_error_t err;
+    apr_uint64_t before;
 
     submit(rig, "A1", 0);
     rig->order = RIG_SILENT;
@@ -241,7 +242,9 @@ static void a_killed_process_with_the_order(void **state)
     wait_for(&rig->orders, 1);
     rig->order = RIG_OK;
     rig_forward(SEC(16));
+    before = jobs(rig);
     sweep(rig); /* its lease holds */
+    assert_int_equal(jobs(rig), before);
     assert_int_equal(rig->queries, 0);
     rig_forward(SEC(14));
     rig_says(rig, RIG_REFUSE, NULL);
@@ -437,11 +440,14 @@ static void queried_then_closed(void **state)
 static void found_paid_at_the_end(void **state)
 {
     rig_t *rig = *state;
+    apr_uint64_t before;
 
     submit(rig, "A1", 1);
     rig_says(rig, RIG_OK, "SUCCESS");
     rig_forward(TTL);
-    sweep(rig);
+    before = jobs(rig);
+    sweep(rig); /* a date of the schedule and its time: one run */
+    assert_int_equal(jobs(rig), before + 2);
     assert_int_equal(order_state(rig, "A1"), WXPAY_ORDER_PAID);
     assert_int_equal(rig->closes, 0);
     assert_int_equal(events(rig, "order.closed"), 0);
@@ -559,6 +565,7 @@ static void closed_ones_are_forgotten_after_a_day(void **state)
 static void closing_refused_as_too_early(void **state)
 {
     rig_t *rig = *state;
+    apr_uint64_t before;
     int i;
 
     submit(rig, "A1", 1);
@@ -568,10 +575,12 @@ static void closing_refused_as_too_early(void **state)
     sweep(rig);
     assert_int_equal(rig->closes, 1);
     assert_int_equal(order_state(rig, "A1"), WXPAY_ORDER_PENDING);
+    before = jobs(rig);
     for (i = 0; i < 3; ++i) {
         rig_forward(SEC(5));
         sweep(rig); /* it is not hammered */
     }
+    assert_int_equal(jobs(rig), before);
     assert_int_equal(rig->closes, 1);
     rig->close = RIG_OK;
     rig_forward(SEC(30));
@@ -625,6 +634,7 @@ static void unknown_at_the_gateway(void **state)
 static void set_aside_is_left_to_a_person(void **state)
 {
     rig_t *rig = *state;
+    apr_uint64_t before;
     int seen;
     int i;
 
@@ -637,10 +647,12 @@ static void set_aside_is_left_to_a_person(void **state)
     rig_forward(TTL);
     sweep(rig);
     seen = rig->queries;
+    before = jobs(rig);
     for (i = 0; i < 5; ++i) {
         rig_forward(DAY);
         sweep(rig);
     }
+    assert_int_equal(jobs(rig), before);
     assert_int_equal(rig->queries, seen);
     assert_int_equal(order_state(rig, "A1"), WXPAY_ORDER_PENDING);
     assert_int_equal(events(rig, "order.closed"), 0);
