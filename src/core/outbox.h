@@ -3,7 +3,14 @@
  * An event is a row that is written in the commit of what it tells of; its body is fixed then, so
  * that every try says the same. A try is leased in the store: whoever holds the lease POSTs, signs
  * afresh, and records the outcome. The process that committed makes the first try, at once; what it
- * could not, and every later one, is claimed by whoever calls wxpay_outbox_sweep().
+ * could not, and every later one, is claimed by whoever calls wxpay_outbox_sweep(); a try that ends
+ * claims the next of its site in the commit that records it.
+ *
+ * Tries are due 0 s, 10 s, 1 min, 5 min, 30 min and 2 h after the first, then every 6 h for three
+ * days (17 in all); each pause counts from the try before it. Only a 2xx whose body has arrived, 64
+ * KiB at most, is a delivery: a larger one is a failed try, which the log says.
+ * The events of an order are sent in order: one waits for older ones that are pending. order.paid
+ * waits for nothing.
  * Source: design 3.4, 3.6, 5.
  *
  * Threads: every function may be called from any thread, and none blocks for an application.
@@ -72,15 +79,16 @@ void wxpay_outbox_start(wxpay_outbox_t *outbox, const char *id);
 void wxpay_outbox_sweep(wxpay_outbox_t *outbox);
 
 /* Whatever became of this event of this order: try it again now, with its whole schedule before it.
- * Errors: WXPAY_ENOTFOUND, WXPAY_ECONFLICT (it is being sent right now, or nobody is to be told:
- * there is no target for it), WXPAY_ESTORE, WXPAY_EBUSY. */
+ * Errors: WXPAY_ENOTFOUND, WXPAY_ECONFLICT (it is being sent right now; nobody is to be told: there
+ * is no target for it; or its body has been erased), WXPAY_ESTORE, WXPAY_EBUSY. */
 wxpay_rc_e wxpay_outbox_resend(wxpay_outbox_t *outbox, const wxpay_account_t *account,
                                const char *out_trade_no, const char *event_id, apr_pool_t *pool,
                                wxpay_error_t *err);
 
 /* The events of an order for its JSON, oldest first: [{"id","type","state","created_at","tries":
  * [{"at","status"|"error","ms"}],"next_at"?,"delivered_at"?}]; state is "pending", "delivered",
- * "parked" or "unwanted". Released with pool. Errors: WXPAY_ESTORE, WXPAY_EBUSY. */
+ * "parked" or "unwanted"; the last 25 tries. Released with pool. Errors: WXPAY_ESTORE, WXPAY_EBUSY.
+ */
 wxpay_rc_e wxpay_outbox_list(wxpay_store_t *store, const char *mch_id, const char *out_trade_no,
                              apr_pool_t *pool, json_t **list, wxpay_error_t *err);
 

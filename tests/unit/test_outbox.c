@@ -728,6 +728,22 @@ static void an_orders_events_go_in_order_but_paid(void **state)
     assert_event("A1", refunded, "delivered", 1);
 }
 
+static void nor_do_older_ones_hold_up_another_try_of_paid(void **state)
+{
+    const char *paid;
+
+    (void)state;
+    tell(0, "A1", WXPAY_EVENT_QUARANTINED);
+    answer(0, 500);
+    forward(1);
+    paid = tell(0, "A1", WXPAY_EVENT_PAID);
+    answer(1, 500);
+    forward(10);
+    sweep(outbox);
+    assert_int_equal(count_calls(), 4);
+    assert_true(!strcmp(calls[2].id, paid) || !strcmp(calls[3].id, paid));
+}
+
 static void the_parked_and_the_unwanted_block_nothing(void **state)
 {
     const char *held = tell(0, "A1", WXPAY_EVENT_QUARANTINED);
@@ -1062,6 +1078,7 @@ int main(void)
         inline_test(two_processes_never_make_the_same_try),
         test(what_is_undone_is_never_sent),
         test(an_orders_events_go_in_order_but_paid),
+        test(nor_do_older_ones_hold_up_another_try_of_paid),
         test(the_parked_and_the_unwanted_block_nothing),
         test(what_nobody_wants_today_waits_alone),
         test(nobody_is_told_by_surprise),
