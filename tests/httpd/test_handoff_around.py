@@ -23,6 +23,8 @@ CacheIgnoreCacheControl On
 CacheStoreNoStore On
 CacheStoreExpired On
 CacheDefaultExpire 600
+ExpiresActive On
+ExpiresDefault "access plus 1 month"
 """
 PLACES = """Options +Includes
 AddOutputFilter INCLUDES .shtml
@@ -279,6 +281,16 @@ def test_a_backend_that_breaks_off(site):
     stripped(site, path, 303)
 
 
+def test_a_script_that_dies(site):
+    """What the buyer has got by then is complete."""
+    site.shop.httpd.allow_log("AH0107[15]|proxy_fcgi")
+    site.shop.httpd.write("htdocs/on/dies.php", "<?php header('X-WxPay-Order: %s'); echo 'half'; "
+                          "flush(); posix_kill(getmypid(), 9);"
+                          % scripts.form(scripts.facts(site.shop)))
+    assert stripped(site, "/on/dies.php", 303).body == b""
+    stripped(site, "/on/dies.php", 303)
+
+
 def test_a_forward_proxys_answers_start_nothing(new_shop, php, backend):
     shop = new_shop(**scripts.options(php, backend, "event", "ProxyRequests On\nWxPayHandoff On\n"))
     site = Scripts(shop, backend)
@@ -296,7 +308,7 @@ def test_a_forward_proxys_answers_start_nothing(new_shop, php, backend):
 def cached(new_shop, php, backend):
     """cached(quick, base) -> scripts behind a cache that keeps whatever it may."""
     def build(quick="On", **more):
-        options = scripts.options(php, backend, "event", CACHE % quick, ("cache", "cache_disk"))
+        options = scripts.options(php, backend, "event", CACHE % quick, ("cache", "cache_disk", "expires"))
         shop = new_shop(start=False, **options, **more)
         (shop.httpd.root / "cache").mkdir()
         (shop.httpd.root / "cache").chmod(0o777)
