@@ -121,7 +121,7 @@ sanitize: deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS="-fsanitize=thread" test-threads
 
 # Engine, store and flow under TSan.
-test-threads: $(BUILD)/tests/unit/test_engine $(BUILD)/tests/unit/test_store $(BUILD)/tests/unit/test_store_faults $(BUILD)/tests/unit/test_flow $(BUILD)/tests/unit/test_flow_notice $(BUILD)/tests/unit/test_flow_confirm
+test-threads: $(BUILD)/tests/unit/test_engine $(BUILD)/tests/unit/test_replay $(BUILD)/tests/unit/test_store $(BUILD)/tests/unit/test_store_faults $(BUILD)/tests/unit/test_flow $(BUILD)/tests/unit/test_flow_notice $(BUILD)/tests/unit/test_flow_confirm
 	@for t in $^; do echo "== $$t"; TSAN_OPTIONS=halt_on_error=1 $$t || exit 1; done
 
 valgrind:

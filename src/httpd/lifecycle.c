@@ -1,6 +1,7 @@
 #include "lifecycle.h"
 #include "module.h"
 #include "places.h"
+#include "retained.h"
 #include "state.h"
 #include "store_sqlite.h"
 #include "token.h"
@@ -25,7 +26,7 @@ static struct {
     const wxpay_secret_t *secret; /* NULL: nothing was started */
     mod_wxpay_shared_t *shared;
     mod_wxpay_counters_t *counters;
-    mod_wxpay_replay_t *replay;
+    mod_wxpay_gate_t *gate;
     int max_calls;
     apr_global_mutex_t *mutex; /* prefork only */
     mod_wxpay_child_t *child;  /* in a child process */
@@ -71,9 +72,9 @@ mod_wxpay_counters_t *mod_wxpay_counters(void)
     return life.counters;
 }
 
-mod_wxpay_replay_t *mod_wxpay_replay(void)
+mod_wxpay_gate_t *mod_wxpay_gate(void)
 {
-    return life.replay;
+    return life.gate;
 }
 
 void mod_wxpay_load_now(mod_wxpay_load_t *load)
@@ -200,8 +201,8 @@ int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     life.active = 1;
     say_warnings(pconf, s);
     mod_wxpay_config_resolve(pconf, s, local_ip(pconf));
-    life.replay = mod_wxpay_replay_find();
-    if (!life.replay) {
+    life.gate = mod_wxpay_retained("mod_wxpay_gate", sizeof(*life.gate));
+    if (!life.gate) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "WXP0801: deliveries are not let in until the server is restarted: there is "
                      "no shared memory to remember them in");

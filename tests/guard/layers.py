@@ -13,7 +13,7 @@ LEVELS = (
     ("fields", "json", "html"),
     ("xml", "crypt", "sign"),
     ("account", "target", "sites", "order", "refund", "notice", "jsapi", "qr", "page", "delivery",
-     "token", "link"),
+     "token", "link", "replay"),
     ("transport", "engine", "api", "store", "outbox"),
     ("flow",),
 )
