@@ -121,7 +121,7 @@ sanitize: deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="-O1 -g -fsanitize=thread" LDFLAGS="-fsanitize=thread" test-threads
 
 # Engine, store, flow and outbox under TSan.
-THREADED   = engine store store_faults flow flow_notice flow_confirm flow_events outbox reconcile
+THREADED   = engine store store_faults flow flow_notice flow_confirm flow_events outbox reconcile replay
 test-threads: $(THREADED:%=$(BUILD)/tests/unit/test_%)
 	@for t in $^; do echo "== $$t"; TSAN_OPTIONS=halt_on_error=1 $$t || exit 1; done
 

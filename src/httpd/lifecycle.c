@@ -2,6 +2,7 @@
 #include "module.h"
 #include "places.h"
 #include "reconcile.h"
+#include "retained.h"
 #include "state.h"
 #include "targets.h"
 #include <ap_mpm.h>
@@ -22,7 +23,7 @@
 static struct {
     int active;                 /* some WxPay directive is there */
     mod_wxpay_inherited_t left; /* to the children */
-    mod_wxpay_replay_t *replay;
+    mod_wxpay_gate_t *gate;
     int max_calls;
     mod_wxpay_child_t *child; /* in a child process */
     mod_wxpay_log_limit_t dropped;
@@ -78,9 +79,9 @@ mod_wxpay_counters_t *mod_wxpay_counters(void)
     return life.left.counters;
 }
 
-mod_wxpay_replay_t *mod_wxpay_replay(void)
+mod_wxpay_gate_t *mod_wxpay_gate(void)
 {
-    return life.replay;
+    return life.gate;
 }
 
 void mod_wxpay_load_now(mod_wxpay_load_t *load)
@@ -215,8 +216,8 @@ int mod_wxpay_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp
     life.active = 1;
     say_warnings(pconf, s);
     mod_wxpay_config_resolve(pconf, s, local_ip(pconf));
-    life.replay = mod_wxpay_replay_find();
-    if (!life.replay) {
+    life.gate = mod_wxpay_retained("mod_wxpay_gate", sizeof(*life.gate));
+    if (!life.gate) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "WXP0801: deliveries are not let in until the server is restarted: there is "
                      "no shared memory to remember them in");

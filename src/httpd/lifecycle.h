@@ -14,9 +14,9 @@
 #include "child.h"
 #include "config.h"
 #include "counters.h"
+#include "gate.h"
 #include "log_limit.h"
 #include "places.h"
-#include "replay.h"
 
 /* NULL: unconfigured, or it could not be started (the reason is in error_log): answer 503. */
 const mod_wxpay_child_t *mod_wxpay_child(void);
@@ -46,7 +46,7 @@ void mod_wxpay_wait_end(void);
 /* NULL: nothing is counted, because there are no payments. */
 mod_wxpay_counters_t *mod_wxpay_counters(void);
 /* Needs no merchant. NULL: unconfigured, or there is no memory (see error_log). */
-mod_wxpay_replay_t *mod_wxpay_replay(void);
+mod_wxpay_gate_t *mod_wxpay_gate(void);
 /* What all processes are busy with. Only while mod_wxpay_counters() is not NULL. */
 void mod_wxpay_load_now(mod_wxpay_load_t *load);
 

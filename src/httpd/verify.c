@@ -64,7 +64,7 @@ static int refuse(request_rec *r, const wxpay_error_t *err)
                                        : "";
     unsigned unsaid;
 
-    if (mod_wxpay_log_limit(&mod_wxpay_replay()->refused, apr_time_now(), &unsaid)) {
+    if (mod_wxpay_log_limit(&mod_wxpay_gate()->refused, apr_time_now(), &unsaid)) {
         if (unsaid) {
             ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                           "WXP0802: %u more deliveries were refused without a line", unsaid);
@@ -121,7 +121,7 @@ static int check(request_rec *r, const wxpay_delivery_headers_t *headers,
             WXPAY_OK ||
         wxpay_delivery_read(r->pool, entered->body, entered->len, &entered->delivery, &err) !=
             WXPAY_OK ||
-        mod_wxpay_replay_note(mod_wxpay_replay(), headers->id, headers->timestamp, now, &err) !=
+        wxpay_replay_note(&mod_wxpay_gate()->entered, headers->id, headers->timestamp, now, &err) !=
             WXPAY_OK) {
         return refuse(r, &err);
     }
@@ -137,7 +137,7 @@ static int verify(request_rec *r, mod_wxpay_verified_t *entered)
                                               apr_table_get(r->headers_in, "webhook-timestamp"),
                                               apr_table_get(r->headers_in, "webhook-signature")};
 
-    if (!mod_wxpay_replay()) {
+    if (!mod_wxpay_gate()) {
         return HTTP_SERVICE_UNAVAILABLE; /* said when the server started */
     }
     if (!headers.id && !headers.timestamp && !headers.signature) {

@@ -13,9 +13,8 @@ LEVELS = (
     ("fields", "json", "html"),
     ("xml", "crypt", "sign"),
     ("account", "target", "sites", "order", "refund", "notice", "jsapi", "qr", "page", "delivery",
-     "token", "link"),
-    ("transport", "engine", "api", "store", "outbox",
-     "retention"),
+     "token", "link", "replay"),
+    ("transport", "engine", "api", "store", "outbox", "retention"),
     ("flow",),
 )
 LEVEL = {noun: level for level, nouns in enumerate(LEVELS) for noun in nouns}

@@ -294,7 +294,7 @@ def test_the_log_says_why(build):
                       "clock's time: set the clocks")
     assert deliver(web, PATH, age=401).status == 404
     headers, body = signed()
-    server.expect_log(r"WXP0803: delivery not let in \(conflict\): it was let in before")
+    server.expect_log(r"WXP0803: delivery not let in \(conflict\): it was taken before")
     accepted(web.post(PATH, body, headers))
     assert web.post(PATH, body, headers).status == 404
     # A fourth one in a minute is not logged (unless the minute has just ended).
@@ -302,6 +302,14 @@ def test_the_log_says_why(build):
     for _ in range(20):
         bad_signature(web)
     assert len(server.log.find("WXP0803")) <= 6
+
+
+def test_one_refusal_is_one_line(build):
+    """Also where the site's page for it lies in the same place."""
+    server = build(TO_PATH + "ErrorDocument 404 /hooks/paid.php/missing\n")
+    server.expect_log("WXP0803")
+    assert bad_signature(Web(server.url)).status == 404
+    assert len(server.log.find("WXP080")) == 1
 
 
 def test_nothing_that_was_sent_is_logged(build):
@@ -491,7 +499,9 @@ ErrorDocument 404 /hooks/paid.php
         reply = web.get(target)
         assert reply.status in (404, 301, 200) and "WXPAY" not in reply.text, target
         assert "GATEWAY_INTERFACE" not in reply.text, target
-    page = web.get("/page.shtml")
+    # Whoever asks for a page can send what a delivery has; what the page includes is no delivery.
+    page = web.get("/page.shtml", signed()[0])
+    assert not server.log.find("WXP080")
     assert "SCRIPT_NAME=/open.php" in page.text and "WXPAY" not in page.text
     assert "SCRIPT_NAME=/hooks/paid.php" not in page.text
 

@@ -1,21 +1,18 @@
+/* replay.c - a hash table with linear probing in which entries die of age. */
 #include "replay.h"
-#include "crypt.h"
-#include "delivery.h"
-#include "retained.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "crypt.h"
+#include "delivery.h"
 
 #define STEP "remember delivery"
 #define KEY "mod_wxpay replay"
 #define PROBES 32 /* places that a message may be in, from where its tag points to */
 
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "processes share these numbers without a lock");
-
-mod_wxpay_replay_t *mod_wxpay_replay_find(void)
-{
-    return mod_wxpay_retained("mod_wxpay_replay", sizeof(mod_wxpay_replay_t));
-}
 
 typedef struct message_t {
     unsigned place;
@@ -42,9 +39,9 @@ static wxpay_rc_e read_message(const char *id, const char *timestamp, apr_time_t
     return rc;
 }
 
-static atomic_ullong *place_of(mod_wxpay_replay_t *replay, const message_t *message, unsigned n)
+static atomic_ullong *place_of(wxpay_replay_t *replay, const message_t *message, unsigned n)
 {
-    return &replay->seen[(message->place + n) % MOD_WXPAY_REPLAY_PLACES];
+    return &replay->seen[(message->place + n) % WXPAY_REPLAY_PLACES];
 }
 
 static int is_over(unsigned long long entry, const message_t *message)
@@ -52,7 +49,7 @@ static int is_over(unsigned long long entry, const message_t *message)
     return (entry & 0xffffffffU) <= message->now;
 }
 
-static int is_known(mod_wxpay_replay_t *replay, const message_t *message)
+static int is_known(wxpay_replay_t *replay, const message_t *message)
 {
     for (unsigned n = 0; n < PROBES; n++) {
         if (atomic_load(place_of(replay, message, n)) == message->entry) {
@@ -62,8 +59,8 @@ static int is_known(mod_wxpay_replay_t *replay, const message_t *message)
     return 0;
 }
 
-wxpay_rc_e mod_wxpay_replay_note(mod_wxpay_replay_t *replay, const char *id, const char *timestamp,
-                                 apr_time_t now, wxpay_error_t *err)
+wxpay_rc_e wxpay_replay_note(wxpay_replay_t *replay, const char *id, const char *timestamp,
+                             apr_time_t now, wxpay_error_t *err)
 {
     message_t message;
 
@@ -72,7 +69,7 @@ wxpay_rc_e mod_wxpay_replay_note(mod_wxpay_replay_t *replay, const char *id, con
     }
     /* All places are looked at first: one in front of it may have become free since it came. */
     if (is_known(replay, &message)) {
-        return wxpay_error_set(err, WXPAY_ECONFLICT, STEP, "it was let in before");
+        return wxpay_error_set(err, WXPAY_ECONFLICT, STEP, "it was taken before");
     }
     for (unsigned n = 0; n < PROBES; n++) {
         atomic_ullong *place = place_of(replay, &message, n);
@@ -85,7 +82,7 @@ wxpay_rc_e mod_wxpay_replay_note(mod_wxpay_replay_t *replay, const char *id, con
             }
         }
         if (there == message.entry) {
-            return wxpay_error_set(err, WXPAY_ECONFLICT, STEP, "it was let in before");
+            return wxpay_error_set(err, WXPAY_ECONFLICT, STEP, "it was taken before");
         }
     }
     return wxpay_error_set(err, WXPAY_EBUSY, STEP, "more deliveries than can be remembered");
