@@ -7,7 +7,6 @@
 #include <apr_global_mutex.h>
 
 #define STORE_TIMEOUT apr_time_from_sec(2)
-#define COURIERS 64 /* deliveries under way at once, per process */
 
 static const int levels[] = {[WXPAY_LOG_ERR] = APLOG_ERR,       [WXPAY_LOG_WARN] = APLOG_WARNING,
                              [WXPAY_LOG_NOTICE] = APLOG_NOTICE, [WXPAY_LOG_INFO] = APLOG_INFO,
@@ -118,13 +117,15 @@ static void call_ended(void *baton, wxpay_op_e op, const wxpay_error_t *err)
 static wxpay_rc_e start_outbox(apr_pool_t *p, server_rec *s, mod_wxpay_child_t *child,
                                const mod_wxpay_inherited_t *from, wxpay_error_t *err)
 {
-    wxpay_engine_options_t engine = {.max_calls = COURIERS,
-                                     .max_queued = COURIERS,
+    int targets = mod_wxpay_config_servers(s);
+    /* Nothing waits for a place in here: the outbox itself keeps what has none. */
+    wxpay_engine_options_t engine = {.max_calls = WXPAY_OUTBOX_TRIES + targets,
+                                     .max_queued = WXPAY_OUTBOX_TRIES,
                                      .user_agent = "mod_wxpay/" MOD_WXPAY_VERSION};
     wxpay_outbox_options_t outbox = {.store = child->store,
                                      .sites = {mod_wxpay_sites_find, s},
                                      .log = &child->log,
-                                     .targets = mod_wxpay_config_servers(s),
+                                     .targets = targets,
                                      .down = mod_wxpay_shared_down(from->shared)};
     wxpay_rc_e rc = wxpay_engine_create(p, &engine, &child->courier, err);
 

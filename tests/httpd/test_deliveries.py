@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import threading
 import time
 
@@ -20,6 +21,7 @@ def told(new_shop, url, conf="", types="", **options):
     shop = new_shop(start=False, conf="WxPayDeliverTo %s %s\nWxPayDeliverKey "
                     "file:${ROOT}/conf/wxpay/deliver.key\n%s" % (url, types, conf), **options)
     shop.httpd.write("conf/wxpay/deliver.key", KEY + "\n", 0o600)
+    shop.httpd.write("conf/wxpay/slow.key", KEY[:32] + "\n", 0o600)
     return shop.start()
 
 
@@ -65,7 +67,7 @@ def test_paid_orders_are_told_once_with_the_facts(new_shop, mpm, receiver):
     data = one.event["data"]
     ledger = shop.ledger(number)
     assert (data["state"], data["total_fee"], data["fee_type"]) == ("PAID", 1990, "CNY")
-    assert (data["attach"], data["transaction_id"]) == ("cart=7", ledger["transaction_id"])
+    assert (data["attach"], data["transaction_id"]) == ("cart=7", ledger["payment"]["transaction_id"])
     [event] = wait_events(shop, number, delivered)
     assert (event["id"], event["type"]) == (one.id, "order.paid")
     assert [entry["status"] for entry in event["tries"]] == [204]
@@ -127,7 +129,8 @@ def endlessly(handler):
 
 
 def cut(handler):
-    handler.connection.close()
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
 
 
 def redirect(handler):
@@ -254,7 +257,7 @@ def test_three_hundred_orders_and_an_application_that_fails_at_random(new_shop, 
     shop = told(new_shop, receiver.url)
     shop.httpd.allow_log(DOWN)
     numbers = at_once(lambda _: shop.create(100, trade_type="NATIVE")["out_trade_no"],
-                      range(300), 8)
+                      range(300), 4)
     answers = at_once(lambda pair: shop.notify_raw(payment(shop.merchant, pair[1], 100,
                                                            transaction(pair[0]))),
                       list(enumerate(numbers)), 8)
@@ -374,6 +377,7 @@ def test_a_path_of_this_very_server(new_shop, receiver):
     wait_events(shop, number, delivered)
     assert shop.web().post("/hooks/paid.php", one.body, {
         name: one.headers[name] for name in one.headers if name.startswith("webhook-")}).status == 404
+    shop.httpd.expect_log(r"WXP0803: delivery not let in \(conflict\)")
     assert shop.web().get("/hooks/paid.php").status == 404
     assert len(receiver.of(number)) == 1
     dump = shop.httpd.dump("DUMP_WXPAY")
