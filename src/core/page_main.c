@@ -272,7 +272,10 @@ static void add_state(wxpay_buf_t *out, const wxpay_page_view_t *view)
     }
     add_code(out, view);
     add_paragraph(out, view->page == WXPAY_PAGE_TAP ? " id=\"calm\"" : "", words->body);
-    add_paragraph(out, "", words->advice);
+    /* Without a time, blocked goes on when the buyer says so, not by itself. */
+    if (view->page != WXPAY_PAGE_BLOCKED || view->retry_at) {
+        add_paragraph(out, "", words->advice);
+    }
     add_clock(out, view);
     add_note(out, view);
     add_copy_link(out, view);
