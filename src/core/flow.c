@@ -36,7 +36,8 @@ const wxpay_attempt_t *wxpay_snapshot_newest(const wxpay_snapshot_t *snap)
     return snap->count ? snap->attempts[snap->count - 1] : NULL;
 }
 
-const wxpay_attempt_t *wxpay_snapshot_payable(const wxpay_snapshot_t *snap, apr_time_t now)
+static const wxpay_attempt_t *with_code(const wxpay_snapshot_t *snap, wxpay_attempt_state_e state,
+                                        apr_time_t now)
 {
     int i;
 
@@ -46,11 +47,24 @@ const wxpay_attempt_t *wxpay_snapshot_payable(const wxpay_snapshot_t *snap, apr_
     for (i = 0; i < snap->count; ++i) {
         const wxpay_attempt_t *a = snap->attempts[i];
 
-        if (a->state == WXPAY_ATTEMPT_OPEN && a->url_at + WXPAY_CODE_TTL > now) {
+        if (a->state == state && a->url_at + WXPAY_CODE_TTL > now &&
+            (state == WXPAY_ATTEMPT_OPEN || a->close_at > now)) {
             return a;
         }
     }
     return NULL;
+}
+
+const wxpay_attempt_t *wxpay_snapshot_payable(const wxpay_snapshot_t *snap, apr_time_t now)
+{
+    return with_code(snap, WXPAY_ATTEMPT_OPEN, now);
+}
+
+const wxpay_attempt_t *wxpay_snapshot_still_payable(const wxpay_snapshot_t *snap, apr_time_t now)
+{
+    const wxpay_attempt_t *open = wxpay_snapshot_payable(snap, now);
+
+    return open ? open : with_code(snap, WXPAY_ATTEMPT_CLOSING, now);
 }
 
 int wxpay_snapshot_busy(const wxpay_snapshot_t *snap, apr_time_t now)

@@ -50,6 +50,9 @@ typedef struct wxpay_snapshot_t {
 /* The attempt whose code or prepay_id may be shown now: OPEN, younger than 2 h, order still payable
  * (not paid, closed, expired or quarantined). NULL otherwise. */
 const wxpay_attempt_t *wxpay_snapshot_payable(const wxpay_snapshot_t *snap, apr_time_t now);
+/* That one, or else one that makes room for another device but that the gateway refuses to close
+ * yet: until then it can be paid, and nothing else can. */
+const wxpay_attempt_t *wxpay_snapshot_still_payable(const wxpay_snapshot_t *snap, apr_time_t now);
 /* The newest attempt, or NULL. */
 const wxpay_attempt_t *wxpay_snapshot_newest(const wxpay_snapshot_t *snap);
 /* 1 while a gateway call is due or under way for this order, so that looking again soon makes

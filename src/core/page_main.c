@@ -19,7 +19,7 @@ static const struct {
 } icons[] = {
     [WXPAY_PAGE_BLOCKED] = {"wait", "M3 6h12v9H3zM1.5 18h12M17 9h5v9h-5z"},
     [WXPAY_PAGE_PAID] = {"ok", "M5 12.5l4.5 4.5L19 7.5"},
-    [WXPAY_PAGE_EXPIRED] = {"wait", "M12 6v6.5l4 2.5"},
+    [WXPAY_PAGE_EXPIRED] = {"wait", "M12 3a9 9 0 1 0 .1 0zM12 7v5.5l3.5 2"},
     [WXPAY_PAGE_CLOSED] = {"wait", "M7 7l10 10M17 7L7 17"},
     [WXPAY_PAGE_CHECKING] = {"warn", "M7 4h10M7 20h10M8 4c0 5 8 11 8 16M16 4c0 5-8 11-8 16"},
     [WXPAY_PAGE_DOWN] = {"warn", "M12 6v7.5M12 17.4v.2"},
@@ -293,7 +293,10 @@ static void add_state(wxpay_buf_t *out, const wxpay_page_view_t *view)
     }
     add_code(out, view);
     add_paragraph(out, view->page == WXPAY_PAGE_TAP ? " id=\"calm\"" : "", words->body);
-    add_paragraph(out, "", words->advice);
+    /* Without a time, blocked goes on when the buyer says so, not by itself. */
+    if (view->page != WXPAY_PAGE_BLOCKED || view->retry_at) {
+        add_paragraph(out, "", words->advice);
+    }
     add_clock(out, view);
     add_note(out, view);
     add_copy_link(out, view);

@@ -43,7 +43,7 @@ int mod_wxpay_buyer_taps(const mod_wxpay_buyer_t *buyer)
 
 const wxpay_attempt_t *mod_wxpay_buyer_prepaid(const mod_wxpay_buyer_t *buyer)
 {
-    const wxpay_attempt_t *a = wxpay_snapshot_payable(buyer->snap, buyer->now);
+    const wxpay_attempt_t *a = wxpay_snapshot_still_payable(buyer->snap, buyer->now);
 
     return a && a->trade_type == WXPAY_TRADE_JSAPI && a->prepay_id && a->openid && buyer->openid &&
                    !strcmp(a->openid, buyer->openid)

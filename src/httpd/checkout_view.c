@@ -16,7 +16,7 @@
 
 static const wxpay_attempt_t *native_code(const mod_wxpay_buyer_t *buyer)
 {
-    const wxpay_attempt_t *a = wxpay_snapshot_payable(buyer->snap, buyer->now);
+    const wxpay_attempt_t *a = wxpay_snapshot_still_payable(buyer->snap, buyer->now);
 
     /* WeChat refuses to read a code that it shows itself. */
     return a && a->trade_type == WXPAY_TRADE_NATIVE && a->code_url &&
@@ -48,7 +48,12 @@ static wxpay_page_e unpaid_page(const mod_wxpay_buyer_t *buyer)
     if (newest && (newest->state == WXPAY_ATTEMPT_SENT || newest->state == WXPAY_ATTEMPT_FAILED)) {
         return WXPAY_PAGE_DOWN;
     }
-    return in_wechat ? WXPAY_PAGE_TAP : WXPAY_PAGE_READY;
+    if (in_wechat) {
+        return WXPAY_PAGE_TAP;
+    }
+    /* What another device opened is not taken from it unless the buyer says so: two pages that
+     * open by themselves would close each other's for ever. */
+    return wxpay_snapshot_payable(buyer->snap, buyer->now) ? WXPAY_PAGE_BLOCKED : WXPAY_PAGE_READY;
 }
 
 wxpay_page_e mod_wxpay_buyer_page(const mod_wxpay_buyer_t *buyer)

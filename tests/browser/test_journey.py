@@ -4,6 +4,8 @@ import urllib.parse
 
 import pytest
 
+from httpd.test_expiry import time_is_over
+
 from .chromium import read_qr
 
 LOCAL = "http://localhost:{port}"
@@ -85,6 +87,32 @@ def test_closed_by_the_shop(site, browser):
     site.api.close(order["out_trade_no"])
     browser.wait_page("closed", 4)
     assert browser.js("return document.getElementById('back').getAttribute('href')") == "/order/17"
+
+
+def test_its_time_is_over(site, browser):
+    """The page turns by its own clock; nothing on it can be scanned any more."""
+    order, _ = site.payable()
+    language(browser, "zh-CN")
+    time_is_over(site, order["out_trade_no"], left=3)
+    browser.driver.get(order["pay_url"])
+    browser.wait_page("payable")
+    browser.wait_page("expired", 6)
+    assert browser.driver.title.startswith("已过期")
+    assert browser.js("return document.querySelector('svg.qr, #open')") is None
+    assert browser.complaints() == []
+
+
+def test_another_amount_arrives(site, browser):
+    """Genuine money that does not match: the buyer is told not to pay again."""
+    order, _ = site.payable()
+    language(browser, "zh-CN")
+    site.httpd.expect_log("WXP0504: .*differs in total_fee")
+    browser.driver.get(order["pay_url"])
+    browser.wait_page("payable")
+    site.notify(order["out_trade_no"], total_fee=1)
+    browser.wait_page("checking", 4)
+    assert browser.driver.title.startswith("核对中")
+    assert browser.js("return document.querySelector('svg.qr, #open')") is None
 
 
 def test_goes_on_to_the_shop(site, browser):

@@ -69,6 +69,21 @@ def test_hostile_lengths_fit(stage, browser):
     assert browser.js(FITS)
 
 
+@pytest.mark.parametrize("lang", ["zh", "tw", "en"])
+@pytest.mark.parametrize("width", [320, 375])
+def test_numbers_and_times_stay_whole(stage, browser, width, lang):
+    """Buyers compare them with WeChat's receipt: none is broken in its middle."""
+    for state in ("paid", "ready"):
+        browser.size(width, 640, mobile=True)
+        show(stage, browser, state, lang)
+        lines = browser.js("""
+            const range = document.createRange();
+            return [...document.querySelectorAll('dl bdi')].map((node) => {
+              range.selectNodeContents(node);
+              return [node.textContent, range.getClientRects().length]; });""")
+        assert len(lines) >= 2 and [text for text, count in lines if count > 1] == []
+
+
 def test_amount_is_biggest(stage, browser):
     show(stage, browser, "payable")
     sizes = browser.js("""

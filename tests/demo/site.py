@@ -15,6 +15,7 @@ from . import shop
 PROXY = """
 ProxyPass        "/" "http://127.0.0.1:${BACKEND_PORT}/"
 ProxyPassReverse "/" "http://127.0.0.1:${BACKEND_PORT}/"
+WxPayMerchantName "清风小铺 Breeze & Co."
 """
 
 

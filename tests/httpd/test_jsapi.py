@@ -198,6 +198,46 @@ def test_from_a_computer_into_wechat(shop, in_wechat):
     assert shop.ledger(second)["state"] == "SUCCESS"
 
 
+def test_while_the_gateway_does_not_close_the_code(shop, in_wechat):
+    """Within 5 minutes it may refuse to: the code is shown where it was, and only there."""
+    order, code_url = shop.payable()
+    number = order["out_trade_no"]
+    computer = shop.buyer(order)
+    with shop.behaviour(path="closeorder", out_trade_no=number, refuse_early_close=True):
+        phone = opened(in_wechat(order, cookie_of(shop, OPENID)))
+        phone.wait_view(lambda view: view["state"] == "blocked")
+        page = phone.page().text
+        assert "You can pay here in 5:" in page and "this page goes on by itself" in page
+        assert phone.jsapi().status == 409
+    view = computer.wait_view(lambda view: view["state"] == "payable")
+    assert view["code_url"] == code_url
+    assert 'class="code"' in computer.page().text and computer.qr().status == 200
+    assert shop.ledger(number + "*2") is None
+    shop.pay(number)
+    assert shop.wait_state(number, "PAID")["paid_gateway_no"] == number
+    assert phone.wait_paid() and computer.wait_paid()
+
+
+def test_a_computer_does_not_take_it_back_by_itself(shop, in_wechat):
+    """The page that shows the code opens what is due without being asked, but not against another
+    device: both would close each other's for ever."""
+    order, _ = shop.payable()
+    number = order["out_trade_no"]
+    computer = shop.buyer(order)
+    phone = opened(in_wechat(order, cookie_of(shop, OPENID)))
+    phone.wait_view(lambda view: view["state"] == "tap")
+    assert phone.jsapi().status == 200
+    page = computer.page().text
+    assert 'data-page="blocked"' in page and "Already open on another device" in page
+    assert "goes on by itself" not in page and 'role="timer"' not in page
+    assert '<form method="post" action="%s">' % computer.path in page  # a button that is seen
+    computer.open()
+    assert computer.wait_view(lambda view: view.get("code_url"))["state"] == "payable"
+    assert shop.ledger(number + "*2")["state"] == "CLOSED"
+    assert shop.ledger(number + "*3")["params"]["trade_type"] == "NATIVE"
+    assert phone.view()["state"] == "tap"
+
+
 # -- the API
 
 def test_the_apis_parameters(new_shop, kind):

@@ -13,10 +13,18 @@ def test_200_copies_at_once_are_one_payment(new_shop, mpm):
     order, _ = shop.payable(1990)
     number = order["out_trade_no"]
     body = payment(shop.merchant, number, 1990, transaction(1))
-    answers = at_once(lambda _: shop.notify_raw(body), range(200), 50)
+    together = threading.Barrier(200)
+    mark = shop.httpd.access_mark()
+
+    def copy(_):
+        together.wait(30)
+        return shop.notify_raw(body)
+    answers = at_once(copy, range(200), 200)
     assert all(accepted(answer) for answer in answers)
     assert shop.row(number)["state"] == "PAID"
     assert len(shop.httpd.rows("SELECT id FROM events WHERE out_trade_no = ?", number)) == 1
+    verdicts = [line["verdict"] for line in shop.httpd.wait_access(mark, 200)]
+    assert (verdicts.count("paid"), verdicts.count("duplicate")) == (1, 199)
 
 
 def _deliver(shop, body, stop_after):

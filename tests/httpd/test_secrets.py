@@ -3,26 +3,30 @@
 import base64
 import contextlib
 import hashlib
+import hmac
 import pathlib
 import secrets
 import string
+import time
 import urllib.parse
 
 import pytest
 
 from gateway.client import GatewayError
 
-from .notices import payment, transaction
+from .buyer import WECHAT
+from .notices import payment, refused, transaction
 from .shop import GATEWAY, PATHS, Merchant
 from .web import Web
 
 OPENID = "oCANARYopenid1234567890abcde"
 BUYER_ONLY = {"openid"}  # what the owner of a bearer key may see, and the store holds
 
-LITERAL = {"key": '"%(key)s"', "api": '"%(api)s"'}
-FILE = {"key": "file:${ROOT}/conf/wxpay/api.key", "api": "file:${ROOT}/conf/wxpay/site.key"}
-EXEC = {"key": '"exec:${ROOT}/conf/wxpay/tell api.key"',
-        "api": '"exec:${ROOT}/conf/wxpay/tell site.key"'}
+# Who is a secret, and the file in conf/wxpay that holds it.
+FILES = {"key": "api.key", "old": "old.key", "api": "site.key", "link": "link.key"}
+LITERAL = {name: '"%(' + name + ')s"' for name in FILES}
+FILE = {name: "file:${ROOT}/conf/wxpay/" + file for name, file in FILES.items()}
+EXEC = {name: '"exec:${ROOT}/conf/wxpay/tell %s"' % file for name, file in FILES.items()}
 TELL = '#!/bin/sh\nexec /bin/cat "${0%/*}/$1"\n'
 
 SITE = """
@@ -121,9 +125,12 @@ def answers(monkeypatch):
 def canary_shop(new_shop, source, **options):
     merchant = Merchant()
     merchant.key, merchant.api_key = random_key(32), random_key(44)
-    keys = {name: text % {"key": merchant.key, "api": merchant.api_key}
-            for name, text in source.items()}
+    planted = {"key": merchant.key, "old": random_key(32), "api": merchant.api_key,
+               "link": random_key(40)}
+    keys = {name: text % planted for name, text in source.items()}
     base = "\n".join(["WxPayAppId ${APPID}", "WxPayMchId ${MCHID}", "WxPayKey " + keys["key"],
+                      "WxPayKeyPrevious %s until=2199-12-01T00:00:00Z" % keys["old"],
+                      "WxPayLinkKey " + keys["link"],
                       "WxPayPublicURL ${PUBLIC}", "WxPayGatewayTimeout 1s 500ms", GATEWAY,
                       PATHS.replace("file:${ROOT}/conf/wxpay/site.key", keys["api"])])
     shop = new_shop(merchant=merchant, base=base, conf=SITE, log_level="trace8", start=False,
@@ -132,6 +139,9 @@ def canary_shop(new_shop, source, **options):
     shop.httpd.write("cgi/env", "#!/bin/sh\necho Content-Type: text/plain\necho\nenv\n"
                                 "cat /proc/$PPID/cmdline\n", 0o755)
     shop.httpd.write("htdocs/env.shtml", "<pre><!--#printenv --></pre>\n")
+    for name, file in FILES.items():
+        shop.httpd.write("conf/wxpay/" + file, planted[name] + "\n", 0o600)
+    shop.planted = {name: text.encode() for name, text in planted.items()}
     return shop.start()
 
 
@@ -152,6 +162,42 @@ def good_way(shop):
     other, _ = shop.payable(5)
     shop.api.close(other["out_trade_no"])
     return number
+
+
+def by_link(shop):
+    """Signed links that are good, changed, expired and nonsense."""
+    key = shop.planted["link"]
+
+    def link(expires=600, spoil="", **more):
+        url = shop.public + "/wxpay/pay/new?" + urllib.parse.urlencode({
+            "out_trade_no": shop.number("L"), "total_fee": 1990, "body": "Tea",
+            "expires": int(time.time()) + expires, **more})
+        return url + "&sign=" + hmac.new(key, url.encode(), hashlib.sha256).hexdigest() + spoil
+    shop.buyer(shop.web().get(link()).header("Location")).page()
+    for url, status in ((link(spoil="0"), 403), (link(expires=-1), 403), (link(body=""), 403)):
+        assert shop.web().get(url).status == status
+
+
+def in_wechat(shop):
+    """Paid by its owner's openid, which the page never names."""
+    order = shop.create(openid=OPENID)
+    buyer = shop.buyer(order, user_agent=WECHAT)
+    assert buyer.page().status == buyer.open().status == 200
+    shop.gateway.bridge(buyer.jsapi().json(), openid=OPENID)
+    shop.wait_state(order["out_trade_no"], "PAID")
+    buyer.page()
+
+
+def signed_with_the_old_key(shop):
+    """Not believed before the gateway confirms it."""
+    before = Merchant()
+    before.appid, before.mch_id = shop.merchant.appid, shop.merchant.mch_id
+    before.key = shop.planted["old"].decode()
+    order, _ = shop.payable(100)
+    number = order["out_trade_no"]
+    shop.gateway.pay(number, mch_id=before.mch_id, notify=False, transaction_id=transaction(8))
+    assert refused(shop.notify_raw(payment(before, number, 100, transaction(8), openid=OPENID)))
+    shop.wait_state(number, "PAID")
 
 
 def wrong_notices(shop, number):
@@ -262,9 +308,12 @@ def test_no_secret_comes_out(new_shop, answers, source):
     shop = canary_shop(new_shop, source)
     merchant = shop.merchant
     shop.httpd.allow_log(".")  # it is searched, not judged
-    planted = {"key": merchant.key.encode(), "api": merchant.api_key.encode(),
-               "state": (shop.httpd.state / "secret").read_bytes(), "openid": OPENID.encode()}
+    planted = {**shop.planted, "state": (shop.httpd.state / "secret").read_bytes(),
+               "openid": OPENID.encode()}
     number = good_way(shop)
+    by_link(shop)
+    in_wechat(shop)
+    signed_with_the_old_key(shop)
     wrong_notices(shop, number)
     wrong_calls(shop)
     look_around(shop)

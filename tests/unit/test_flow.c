@@ -360,6 +360,8 @@ static void early_closing_refused_blocks_until_it_may(void **state)
     assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSING);
     assert_int_equal(snap->attempts[1]->state, WXPAY_ATTEMPT_RESERVED);
     assert_null(wxpay_snapshot_payable(snap, apr_time_now()));
+    assert_string_equal(wxpay_snapshot_still_payable(snap, apr_time_now())->gateway_no, "A1");
+    assert_null(wxpay_snapshot_still_payable(snap, snap->attempts[0]->close_at));
     assert_int_equal(rig->orders, 1);
     assert_true(snap->attempts[0]->next_at >= snap->attempts[0]->sent_at + apr_time_from_sec(310));
     rig->close = RIG_OK;
@@ -368,6 +370,7 @@ static void early_closing_refused_blocks_until_it_may(void **state)
     snap = rig_settle(rig, "A1");
     assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSED);
     assert_int_equal(snap->attempts[1]->state, WXPAY_ATTEMPT_OPEN);
+    assert_ptr_equal(wxpay_snapshot_still_payable(snap, apr_time_now()), snap->attempts[1]);
 }
 
 static void closed_here_and_there(void **state)
