@@ -231,7 +231,10 @@ static wxpay_rc_e take_text(apr_pool_t *pool, const json_t *data, const member_t
         return refuse(err, member->name, "is too long");
     }
     if (has_control(text)) {
-        return refuse(err, member->name, "holds a control character");
+        /* Orders that are made elsewhere may have line breaks there; the body still tells them. */
+        return member->offset == KEPT(attach)
+                   ? WXPAY_OK
+                   : refuse(err, member->name, "holds a control character");
     }
     *fact = *text ? apr_pstrdup(pool, text) : NULL;
     return WXPAY_OK;

@@ -43,7 +43,8 @@ wxpay_rc_e wxpay_delivery_verify(const wxpay_secret_t *key, const wxpay_secret_t
                                  const wxpay_delivery_headers_t *headers, const char *body,
                                  apr_size_t len, apr_time_t now, wxpay_error_t *err);
 
-/* What a verified body says. Strings in pool; NULL: absent. */
+/* What a verified body says. Strings in pool; NULL: absent (an attach with control characters is
+ * left out, as it could not be a variable). */
 typedef struct wxpay_delivery_t {
     wxpay_event_e type;
     const char *out_trade_no;

@@ -268,6 +268,18 @@ static void others_may_say_less(void **state)
     }
 }
 
+static void an_attach_with_a_line_break_is_left_out(void **state)
+{
+    static const char body[] =
+        "{\"type\":\"order.orphan\",\"data\":{\"out_trade_no\":\"A1\",\"attach\":\"a\\nb\"}}";
+    wxpay_delivery_t delivery;
+    wxpay_error_t err;
+
+    assert_int_equal(wxpay_delivery_read(*state, body, strlen(body), &delivery, &err), WXPAY_OK);
+    assert_string_equal(delivery.out_trade_no, "A1");
+    assert_null(delivery.attach);
+}
+
 static void what_is_no_event_is_refused(void **state)
 {
     static const struct {
@@ -296,10 +308,10 @@ static void what_is_no_event_is_refused(void **state)
         {"{\"type\":\"order.closed\",\"data\":{\"out_trade_no\":"
          "\"012345678901234567890123456789012\"}}",
          "out_trade_no"},
-        {"{\"type\":\"order.closed\",\"data\":{\"attach\":\"a\\nHost: x\"}}", "attach"},
+        {"{\"type\":\"order.closed\",\"data\":{\"openid\":\"a\\nHost: x\"}}", "openid"},
         {"{\"type\":\"order.closed\",\"data\":{\"attach\":\"a\\u0000\"}}", ""},
-        {"{\"type\":\"order.closed\",\"data\":{\"attach\":\"\\u007f\"}}", "attach"},
-        {"{\"type\":\"order.closed\",\"data\":{\"attach\":\"\\u0085\"}}", "attach"},
+        {"{\"type\":\"order.closed\",\"data\":{\"openid\":\"\\u007f\"}}", "openid"},
+        {"{\"type\":\"order.closed\",\"data\":{\"openid\":\"\\u0085\"}}", "openid"},
         {"{\"type\":\"order.closed\",\"data\":{\"a\":[[[[[[[[]]]]]]]]}}", ""},
     };
     wxpay_delivery_t delivery;
@@ -360,6 +372,7 @@ int main(void)
         support_test(too_old_and_too_new),
         support_test(paid_says_what_was_paid),
         support_test(others_may_say_less),
+        support_test(an_attach_with_a_line_break_is_left_out),
         support_test(what_is_no_event_is_refused),
         support_test(a_body_has_a_largest_size),
         support_test(keys_are_whsec),
