@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+"""What deliveries cost the notify endpoint: its latency with an application that fails 30 % of its
+deliveries at random and hangs now and then, as a ratio to that without any WxPayDeliverTo.
+
+Both shops run at the same time and are notified in turns, so that whatever else the machine does
+hits both.
+"""
+
+import argparse
+import pathlib
+import random
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.dont_write_bytecode = True
+
+from gateway.client import Gateway  # noqa: E402
+from httpd.certs import Authority  # noqa: E402
+from httpd.notices import accepted, at_once, payment, transaction  # noqa: E402
+from httpd.receiver import Receiver  # noqa: E402
+from httpd.shop import Shop  # noqa: E402
+
+
+def moody():
+    dice, lock = random.Random(1), threading.Lock()
+
+    def answer(_):
+        with lock:
+            drawn = dice.random()
+        if drawn > 0.98:
+            time.sleep(5)
+        return 500 if drawn < 0.3 else 200
+    return answer
+
+
+def notify(shop, numbers, concurrency):
+    """Seconds that each notification took."""
+    def one(pair):
+        body = payment(shop.merchant, pair[1], 100, transaction(pair[0]))
+        begun = time.perf_counter()
+        assert accepted(shop.notify_raw(body))
+        return time.perf_counter() - begun
+    return at_once(one, list(enumerate(numbers)), concurrency)
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--orders", type=int, default=600)
+    parser.add_argument("--concurrency", type=int, default=8)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="wxpay-bench-") as directory, \
+            Gateway(pathlib.Path(directory) / "gateway") as gateway, Receiver(moody()) as receiver:
+        pathlib.Path(directory).chmod(0o755)
+        authority = Authority(directory)
+        with Shop(gateway, authority=authority) as plain, \
+                Shop(gateway, authority=authority,
+                     conf="WxPayDeliverTo %s\n" % receiver.url) as told:
+            times = {plain: [], told: []}
+            numbers = {shop: at_once(lambda _, shop=shop: shop.create(
+                100, trade_type="NATIVE")["out_trade_no"], range(options.orders), 4)
+                for shop in times}
+            for start in range(0, options.orders, 50):
+                for shop in times:
+                    times[shop] += notify(shop, numbers[shop][start:start + 50],
+                                          options.concurrency)
+            for name, share in (("p50", 0.5), ("p99", 0.99)):
+                without, with_ = (percentile(times[shop], share) for shop in (plain, told))
+                print("notification, %s: %.1f ms without deliveries, %.1f ms with: ratio %.2f"
+                      % (name, without * 1e3, with_ * 1e3, with_ / without))
+            print("delivered so far: %d of %d" % (len(receiver.accepted()), options.orders))
+
+
+if __name__ == "__main__":
+    main()
