@@ -144,8 +144,7 @@ def test_a_new_user_with_the_manual_in_hand(host):
     shop.wait_deliveries(number, lambda found: found[0]["state"] == "delivered")
     host.environment["number"] = number
     told = host.sh(ask)
-    assert '"state":"PAID"' in told and '"type":"order.paid","state":"delivered"' in told
-    assert re.search(r'"deliveries":\[\{"id":"[^"]+","type":"order.paid","state":"delivered",', told)
+    assert '"state":"PAID"' in told and re.search(shown("deliveries"), told), told
 
     resend, = [line for line in commands(section("To send it again", "**What paid.php sees**"))]
     host.environment["id"] = shop.deliveries(number)[0]["id"]
@@ -154,6 +153,13 @@ def test_a_new_user_with_the_manual_in_hand(host):
                          and found[0]["state"] == "delivered")
     assert shop.parcels(number) == 1
     shop.httpd.check_log()
+
+
+def shown(member):
+    """What the manual shows of a member of an order, as a pattern: times and the like differ."""
+    text, = re.findall(r'^    ("%s":(?:.*\n    .*))$' % member, section(MANUAL, "## Directives"), re.M)
+    text = re.escape("".join(line.strip() for line in text.splitlines()))
+    return text.replace("…", '[^"]+').replace("12", r"\d+")
 
 
 def until(condition, seconds=10.0):
