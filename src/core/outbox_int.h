@@ -84,5 +84,8 @@ void wxpay_try_tell(const wxpay_try_t *t);
 /* The log of tries and one more, in pool: {"at","status","ms"}, or "error" when status is 0. */
 const char *wxpay_try_log(apr_pool_t *pool, const char *log, apr_time_t at, int status,
                           const char *error, apr_interval_time_t took);
+/* The time that the next try names: now, or the second after the one that the last try named. Two
+ * tries with the same second would be a replay to whoever verifies them. */
+apr_time_t wxpay_try_time(apr_pool_t *pool, const char *log, apr_time_t now);
 
 #endif

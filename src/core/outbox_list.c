@@ -10,6 +10,7 @@
 #define LOG_MAX 25     /* tries that are kept: more than one schedule has */
 #define ERROR_SIZE 121 /* of one try's reason */
 #define WAIT apr_time_from_sec(3)
+#define AHEAD_MAX apr_time_from_sec(60)
 
 /* The log as an array, owned by the object it is put into; what can't be read is empty. */
 static json_t *put_tries(json_t *object, const char *log)
@@ -57,6 +58,23 @@ const char *wxpay_try_log(apr_pool_t *pool, const char *log, apr_time_t at, int 
     json_object_set_new(item, "ms", json_integer(apr_time_as_msec(took)));
     json_array_append_new(tries, item);
     return wxpay_json_text(pool, tries);
+}
+
+apr_time_t wxpay_try_time(apr_pool_t *pool, const char *log, apr_time_t now)
+{
+    const json_t *tries = put_tries(wxpay_json_object(pool), log);
+    const json_t *last = json_array_get(tries, json_array_size(tries) - 1);
+    const char *at = json_string_value(json_object_get(last, "at"));
+    apr_time_t then;
+    wxpay_error_t err;
+
+    wxpay_error_clear(&err);
+    if (!at || wxpay_clock_parse_rfc3339(at, strlen(at), &then, &err) != WXPAY_OK) {
+        return now;
+    }
+    then += apr_time_from_sec(1);
+    /* Not after a clock that was wrong: a time far ahead is refused, too. */
+    return then > now && then - now < AHEAD_MAX ? then : now;
 }
 
 /* ---- listing ---- */

@@ -208,7 +208,7 @@ void wxpay_try_send(wxpay_try_t *t)
         put_off(t);
         return;
     }
-    t->began = t->outbox->opt.now();
+    t->began = wxpay_try_time(t->pool, t->event->log, t->outbox->opt.now());
     wxpay_error_clear(&err);
     rc = prepare(t, &err);
     if (rc == WXPAY_OK) {

@@ -63,6 +63,21 @@ def chromium_tls():
     running.close()
 
 
+@pytest.fixture
+def browser_at_shop():
+    """browser_at_shop(shop) -> a browser that finds https://shop.example at this shop's port."""
+    made = []
+
+    def at(shop):
+        made.append(Chromium(["--host-resolver-rules=MAP shop.example:443 127.0.0.1:%d"
+                              % shop.httpd.tls_port, "--ignore-certificate-errors"]))
+        return made[0]
+
+    yield at
+    for running in made:
+        running.close()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failed test shows what the servers logged."""

@@ -4,9 +4,8 @@ import sqlite3
 import threading
 import time
 import urllib.error
-import urllib.parse
 
-from httpd.shop import NOTIFY_PATH
+from httpd.shop import CHECKOUT_PATH, NOTIFY_PATH
 
 from .pages import yuan
 
@@ -49,11 +48,14 @@ class Journal:
     # -- the sources
 
     def look(self):
-        self._read_access()
+        # The last step's source first: then it shows nothing whose cause isn't seen yet.
+        bought = self.site.shop.bought()
         rows = self._rows()
+        self._read_access()
         ledger = {order["out_trade_no"]: order for order in self.site.gateway.ledger()["orders"]}
-        for number, own in list(self.site.shop.orders.items()):
-            for key, text in self._steps(number, own, rows.get(number), ledger.get(number)):
+        for own in bought:
+            number = own[0]
+            for key, text in self._steps(own, rows.get(number), ledger.get(number)):
                 self._tell(number, key, text)
 
     def _read_access(self):
@@ -79,10 +81,10 @@ class Journal:
 
     # -- the steps, in the order of the way
 
-    def _steps(self, number, own, row, order):
-        product = own["product"]
-        yield "created", "order created by the shop: %s, %s" % (product.title, yuan(product.fen))
-        if urllib.parse.urlsplit(own["pay_url"]).path in self.seen["opened"]:
+    def _steps(self, own, row, order):
+        number, title, fen, told = own
+        yield "created", "order created by the shop: %s, %s" % (title, yuan(fen))
+        if row and "%s/%s" % (CHECKOUT_PATH, row["pay_id"]) in self.seen["opened"]:
             yield "opened", "payment page opened"
         if order and order["code_url"]:
             yield order["code_url"], "code shown: " + order["code_url"]
@@ -94,6 +96,8 @@ class Journal:
                 "verified" if verdict == "paid" else "answered: " + verdict)
         if row and row["state"] in ("PAID", "CLOSED", "EXPIRED"):
             yield row["state"], "%s recorded in the store" % row["state"]
+        if told:
+            yield "told", "the shop was told: its own books say paid"
 
     def _tell(self, number, key, text):
         if (number, key) in self.told:

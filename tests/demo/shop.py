@@ -63,13 +63,25 @@ class PayApi:
 class Shop:
     """The shop's own books: what was ordered. Whether it is paid, the API says."""
 
+    buy = ("/buy", {"product": "tea"})
+    paid_mark = 'class="state PAID"'
+
     def __init__(self, api):
         self.api = api
         self.orders = {}
         self.count = itertools.count(1)
         self.lock = threading.Lock()
 
-    def buy(self, product):
+    def bought(self):
+        """(number, title, fen, whether the shop was told that it is paid) of every order."""
+        return [(number, order["product"].title, order["product"].fen, False)
+                for number, order in list(self.orders.items())]
+
+    @staticmethod
+    def order_path(number):
+        return "/orders/" + number
+
+    def order(self, product):
         """Orders one piece; the address where the buyer pays."""
         with self.lock:
             number = "D%s-%04d" % (time.strftime("%Y%m%d%H%M%S"), next(self.count))
@@ -133,7 +145,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         product = pages.PRODUCTS.get(form.get("product"))
         parts = path.split("/")
         if path == "/buy" and product:
-            self.redirect(self.shop.buy(product))
+            self.redirect(self.shop.order(product))
         elif len(parts) == 4 and parts[3] == "close" and parts[2] in self.shop.orders:
             self.shop.api.close(parts[2])
             self.redirect("/orders/" + parts[2])

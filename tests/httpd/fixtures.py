@@ -11,6 +11,7 @@ from gateway.client import Gateway
 from .base_conf import MPMS
 from .certs import Authority
 from .php import Php
+from .phpshop import PhpShop, ShopPhp
 from .scripts import Backend
 from .server import Httpd
 from .shop import Shop
@@ -116,6 +117,24 @@ def new_shop(request, authority, gateway):
     """new_shop(start=True, **options) -> a running Shop; it ends with the test."""
     build, end = _factory(
         lambda **options: Shop(gateway, **{
+            "mpm": main_mpm(request.config), "authority": authority, **options}),
+        lambda shop: shop.httpd)
+    yield build
+    end()
+
+
+@pytest.fixture(scope="session")
+def shop_php():
+    """The php-fpm of the PHP shops."""
+    with ShopPhp() as running:
+        yield running
+
+
+@pytest.fixture
+def new_php_shop(request, authority, gateway, shop_php):
+    """new_php_shop(start=True, php=…, **options) -> a running PhpShop; it ends with the test."""
+    build, end = _factory(
+        lambda php=shop_php, **options: PhpShop(gateway, php, **{
             "mpm": main_mpm(request.config), "authority": authority, **options}),
         lambda shop: shop.httpd)
     yield build

@@ -16,21 +16,29 @@ def prepared(server, text):
         server.write("conf/wxpay/" + name, "0123456789abcdef0123456789abcdef\n"
                      if not name.endswith("site.key") else name + "-fedcba9876543210\n", 0o600)
     text = text.replace("/etc/apache2/wxpay/", str(server.root / "conf/wxpay") + "/")
-    text = text.replace("<VirtualHost *:80>", "<VirtualHost *:${PORT}>")
+    for old, new in (("<VirtualHost *:80>", "<VirtualHost *:${PORT}>"),
+                     ("<VirtualHost *:443>", "<VirtualHost *:${TLS_PORT}>"),
+                     ("/etc/ssl/shop.example/fullchain.pem", "${CERT}"),
+                     ("/etc/ssl/shop.example/privkey.pem", "${CERT_KEY}"),
+                     ("/srv/shop/www", "${DOCROOT}")):
+        text = text.replace(old, new)
     return text + "\nWxPayStateDir ${STATE}\n"
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_it_starts_and_takes_notifications(httpd, path):
     text = path.read_text()
-    server = httpd(start=False, server_name=None, tls=False)
+    tls = "SSLEngine" in text
+    server = httpd(start=False, server_name="host.example" if tls else None,
+                   tls="listen" if tls else False)
     server.set_conf(prepared(server, text))
     server.start()
     server.expect_log("WXP0302")
     names = re.findall(r"<VirtualHost.*?ServerName\s+(\S+)", text, re.S) \
         or re.findall(r"ServerName\s+(\S+)", text)
     for name in names:
-        web = Web(server.url, headers={"Host": name})
+        web = Web("https://" + name, connect=("127.0.0.1", server.tls_port),
+                  ca=server.authority.ca) if tls else Web(server.url, headers={"Host": name})
         assert "FAIL" in web.post("/wxpay/notify", "<xml></xml>").text
         if "WxPayCheckoutPath" in text:
             assert web.get("/wxpay/pay/AAAAAAAAAAAAAAAAAAAAAA").status == 404

@@ -5,6 +5,7 @@
 
 const tenpay = require('tenpay');
 const { Wechatpay, Transformer, Hash } = require('wechatpay-axios-plugin');
+const { Webhook } = require('standardwebhooks');
 
 const merchantOf = (q) => ({ appid: q.appid, mchid: q.mch_id, partnerKey: q.key });
 
@@ -51,6 +52,11 @@ const questions = {
   async wechatpay_pay_sign(q) {
     const { paySign, ...signed } = q.params;
     return { pay_sign: Hash.sign(signed.signType, signed, q.key) };
+  },
+
+  /** Verifies a delivery; the package takes headers of any case. */
+  async webhook_verify(q) {
+    return { event: new Webhook(q.secret).verify(q.body, q.headers) };
   },
 };
 

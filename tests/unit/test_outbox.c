@@ -975,18 +975,25 @@ static void an_event_can_be_sent_again(void **state)
     assert_int_equal(count_calls(), 2);
     assert_string_equal(calls[1].id, id);
     assert_string_equal(calls[1].body, calls[0].body);
+    assert_int_equal(apr_atoi64(calls[1].timestamp), START + 1); /* no replay of the first */
     answer(1, 500);
     assert_event("A1", id, "pending", 2);
     assert_null(json_object_get(event("A1", id), "delivered_at"));
     assert_int_equal(resend(1, "A1", id), WXPAY_OK); /* not waiting for the schedule */
     assert_int_equal(count_calls(), 3);
+    assert_int_equal(apr_atoi64(calls[2].timestamp), START + 2);
     answer(2, 200);
+    forward(-3600); /* the clock was wrong and is set */
+    assert_int_equal(resend(1, "A1", id), WXPAY_OK);
+    assert_int_equal(apr_atoi64(calls[3].timestamp), START - 3600);
+    answer(3, 200);
+    forward(3600);
     assert_int_equal(resend(1, "A1", unwanted), WXPAY_ECONFLICT);
     targets[1].types = ~0u;
     assert_int_equal(resend(1, "A1", unwanted), WXPAY_OK);
-    assert_int_equal(count_calls(), 4);
-    assert_string_equal(calls[3].id, unwanted);
-    answer(3, 200);
+    assert_int_equal(count_calls(), 5);
+    assert_string_equal(calls[4].id, unwanted);
+    answer(4, 200);
     assert_event("A1", unwanted, "delivered", 1);
     accounts[1].target = NULL;
     assert_int_equal(resend(1, "A1", id), WXPAY_ECONFLICT);
@@ -996,7 +1003,7 @@ static void an_event_can_be_sent_again(void **state)
     assert_int_equal(resend(1, "A1", "evt_none"), WXPAY_ENOTFOUND);
     run_sql("UPDATE events SET body = NULL"); /* its time was over */
     assert_int_equal(resend(1, "A1", id), WXPAY_ECONFLICT);
-    assert_int_equal(count_calls(), 4);
+    assert_int_equal(count_calls(), 5);
 }
 
 /* ---- the log ---- */
