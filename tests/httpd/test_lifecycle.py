@@ -242,7 +242,8 @@ def test_twenty_gracefuls_leave_nothing_behind(new_shop):
     assert shop.httpd.process.pid == parent
     assert len({fds for fds, _, _ in seen}) == 1, seen
     assert len({shared for _, shared, _ in seen}) == 1, seen
-    assert seen[-1][2] - seen[9][2] < 512, seen
+    # A sanitizer keeps what was freed, and something of every module that was ever loaded.
+    assert "WXPAY_PRELOAD" in os.environ or seen[-1][2] - seen[9][2] < 512, seen
     # Of old generations nobody is left, not even as a zombie.
     assert len(shop.httpd.children()) <= 4
     for entry in pathlib.Path("/proc").iterdir():
@@ -265,7 +266,10 @@ def test_children_that_end_by_themselves(new_shop, mpm):
     for n, number in enumerate(numbers):
         body = paid_notice(shop, number, n)
         assert accepted(shop.notify_raw(body)) and accepted(shop.notify_raw(body))
-    assert set(shop.httpd.children()) != before
+    deadline = time.monotonic() + 10
+    while set(shop.httpd.children()) == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     assert len(shop.httpd.rows("SELECT id FROM events")) == 6
 
 

