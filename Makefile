@@ -131,6 +131,17 @@ valgrind:
 	@for t in $(UNIT_BIN); do echo "== $$t"; valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect \
 	  --error-exitcode=9 --child-silent-after-fork=yes $$t || exit 1; done
 
+# What the store can do on this disk, and what deliveries cost the notify endpoint.
+$(BUILD)/tests/bench/%: tests/bench/%.c $(CORE_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CORE_FLAGS) -Isrc/core -o $@ $< $(CORE_LIB) $(PKG_LIBS) $(APR_LIBS) -lm
+
+bench:
+	@sh tests/deps --demo
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/bench/store
+	@$(BUILD)/tests/bench/store
+	@$(PYTHON) tests/bench/deliveries.py
+
 FUZZ_SECONDS ?= 60
 FUZZ_SRC   = $(filter-out tests/fuzz/standalone.c,$(sort $(wildcard tests/fuzz/*.c)))
 FUZZ_BIN   = $(FUZZ_SRC:%.c=$(BUILD)/%)
@@ -186,6 +197,7 @@ help:
 	@echo "make sanitize     unit and system tests under ASan and UBSan, threads under TSan"
 	@echo "make valgrind     unit tests under valgrind"
 	@echo "make fuzz         fuzz the readers, FUZZ_SECONDS each (60)"
+	@echo "make bench        commits of the store, and notify latency with and without deliveries"
 	@echo "make lint         clang-format, cppcheck, clang's warnings, clang-tidy;   make format    mends the first"
 	@echo "make clean"
 
@@ -196,5 +208,5 @@ clean:
 
 .SECONDARY: $(ASSETS)
 
-.PHONY: all clean demo demo-check demo-deps deps format fuzz guard help install lint lint-tidy sanitize test \
+.PHONY: all bench clean demo demo-check demo-deps deps format fuzz guard help install lint lint-tidy sanitize test \
   test-browser test-gateway test-httpd test-threads test-unit valgrind

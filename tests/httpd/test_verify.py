@@ -204,7 +204,7 @@ OUTSIDE = {
     "no signature": without("webhook-signature"),
     "not our JSON": lambda web: deliver(web, PATH, "[]"),
     "unknown type": lambda web: deliver(web, PATH, event("order.gone")),
-    "line break in a fact": lambda web: deliver(web, PATH, event(attach="a\nHost: b")),
+    "line break in a fact": lambda web: deliver(web, PATH, event(openid="a\nHost: b")),
     "no amount": lambda web: deliver(web, PATH, event(total_fee=None)),
     "over 64 KiB": lambda web: deliver(web, PATH, event(filler="x" * 65536)),
     "no body": lambda web: deliver(web, PATH, ""),

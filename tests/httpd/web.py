@@ -52,6 +52,8 @@ class Web:
     def open(self):
         """A connected socket, TLS done."""
         plain = socket.create_connection(self.connect, timeout=self.timeout)
+        # Head and body go in two pieces: the second must not wait for the first one's delayed ACK.
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self.tls:
             return plain
         try:
