@@ -82,8 +82,7 @@ void wxpay_outbox_sweep(wxpay_outbox_t *outbox);
  * Errors: WXPAY_ENOTFOUND, WXPAY_ECONFLICT (it is being sent right now; nobody is to be told: there
  * is no target for it; or its body has been erased), WXPAY_ESTORE, WXPAY_EBUSY. */
 wxpay_rc_e wxpay_outbox_resend(wxpay_outbox_t *outbox, const wxpay_account_t *account,
-                               const char *out_trade_no, const char *event_id, apr_pool_t *pool,
-                               wxpay_error_t *err);
+                               const char *out_trade_no, const char *event_id, wxpay_error_t *err);
 
 /* The events of an order for its JSON, oldest first: [{"id","type","state","created_at","tries":
  * [{"at","status"|"error","ms"}],"next_at"?,"delivered_at"?}]; state is "pending", "delivered",

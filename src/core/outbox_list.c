@@ -175,14 +175,12 @@ static wxpay_rc_e rearm(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_err
 }
 
 wxpay_rc_e wxpay_outbox_resend(wxpay_outbox_t *outbox, const wxpay_account_t *account,
-                               const char *out_trade_no, const char *event_id, apr_pool_t *pool,
-                               wxpay_error_t *err)
+                               const char *out_trade_no, const char *event_id, wxpay_error_t *err)
 {
     wxpay_job_t *job = wxpay_job_create();
     resend_t *r = apr_palloc(wxpay_job_pool(job), sizeof(*r));
     wxpay_rc_e rc;
 
-    (void)pool;
     r->outbox = outbox;
     r->account = account;
     r->out_trade_no = apr_pstrdup(wxpay_job_pool(job), out_trade_no);

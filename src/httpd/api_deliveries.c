@@ -3,23 +3,18 @@
 
 #include "io.h"
 
+/* The number may be an orphan's, which is no order here. */
 int mod_wxpay_api_resend(const mod_wxpay_api_call_t *call)
 {
     const mod_wxpay_child_t *child = call->child;
     const wxpay_account_t *account = call->cfg->account;
-    wxpay_snapshot_t *snap;
     json_t *deliveries;
     json_t *answer;
     wxpay_error_t err;
     wxpay_rc_e rc;
 
     wxpay_error_clear(&err);
-    /* an order of another site does not exist here */
-    rc = wxpay_flow_read(child->flow, account, call->number, call->r->pool, &snap, &err);
-    if (rc == WXPAY_OK) {
-        rc = wxpay_outbox_resend(child->outbox, account, call->number, call->event, call->r->pool,
-                                 &err);
-    }
+    rc = wxpay_outbox_resend(child->outbox, account, call->number, call->event, &err);
     if (rc == WXPAY_ECONFLICT) {
         return mod_wxpay_api_conflict(call->r, "not_resendable", &err);
     }

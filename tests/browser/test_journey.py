@@ -47,6 +47,45 @@ def test_scan_and_pay(site, browser, tmp_path, lang, tab):
     assert browser.complaints() == []
 
 
+SAID = ("const line = document.getElementById('asked');"
+        "return line && !line.hidden ? line.textContent : ''")
+
+
+def test_the_buyer_says_i_have_paid(site, browser, tmp_path):
+    """No notification comes; the button finds the payment, or says that there is none yet."""
+    order = site.create(1990, "Oolong tea")
+    number = order["out_trade_no"]
+    language(browser, "en")
+    browser.driver.get(order["pay_url"])
+    browser.wait_page("payable")
+    scanned = code_on(browser, tmp_path / "page.png")
+    browser.driver.find_element("id", "ask").click()
+    browser.wait("document.getElementById('asked').textContent === 'Asking WeChat Pay…'", 2)
+    browser.wait("document.getElementById('asked').textContent.includes('not received it yet')", 9)
+    assert "is not lost" in browser.js(SAID)
+    assert browser.shows("payable") and site.calls(number, "/pay/orderquery") == 1
+    site.gateway.pay(code_url=scanned, notify=False)
+    browser.driver.find_element("id", "ask").click()
+    browser.wait_page("paid", 5)
+    assert site.calls(number, "/pay/orderquery") == 2
+    assert browser.complaints() == []
+
+
+def test_i_have_paid_without_javascript(site, browser, tmp_path):
+    order = site.create(1990, "Oolong tea")
+    browser.driver.get(order["pay_url"])
+    browser.wait_page("payable")
+    scanned = code_on(browser, tmp_path / "page.png")
+    browser.javascript(False)
+    browser.driver.get(order["pay_url"])
+    site.gateway.pay(code_url=scanned, notify=False)
+    browser.driver.find_element("id", "ask").click()
+    site.wait_state(order["out_trade_no"], "PAID")
+    browser.driver.get(order["pay_url"])
+    assert browser.shows("paid")
+    assert site.calls(order["out_trade_no"], "/pay/orderquery") == 1
+
+
 def test_the_phone_page_pays(site, browser):
     """The simulator's phone, used by hand: what `make demo` shows."""
     order, code = site.payable(1990)

@@ -99,17 +99,30 @@ def test_ok_is_no_proof(site, browser):
     order = order_for(site)
     wechat = WeChat(browser, site)
     wechat.visit(order)
-    wechat.tap()
-    assert wechat.bridge(notify=False) is None
-    browser.wait(NOTE + ".startsWith('正在确认付款')")
-    assert browser.js("return document.getElementById('live').textContent") \
-        == browser.js("return " + NOTE)
-    assert browser.driver.title.startswith("正在确认付款")
-    assert not browser.js(f"return {BUTTON}.offsetParent !== null")
-    time.sleep(3)
-    assert browser.shows("tap") and browser.js("return " + NOTE).startswith("正在确认付款")
+    with site.behaviour(path="orderquery", trade_state="USERPAYING"):
+        wechat.tap()
+        assert wechat.bridge(notify=False) is None
+        browser.wait(NOTE + ".startsWith('正在确认付款')")
+        assert browser.js("return document.getElementById('live').textContent") \
+            == browser.js("return " + NOTE)
+        assert browser.driver.title.startswith("正在确认付款")
+        assert not browser.js(f"return {BUTTON}.offsetParent !== null")
+        time.sleep(4)  # the gateway was asked by then
+        assert site.calls(order["out_trade_no"], "/pay/orderquery") == 1
+        assert browser.shows("tap") and browser.js("return " + NOTE).startswith("正在确认付款")
     site.notify(order["out_trade_no"])
     browser.wait_page("paid", 3)
+
+
+def test_ok_makes_the_server_ask(site, browser):
+    """A lost notification is not waited for when WeChat has told the page that it is paid."""
+    order = order_for(site)
+    wechat = WeChat(browser, site)
+    wechat.visit(order)
+    wechat.tap()
+    assert wechat.bridge(notify=False) is None
+    browser.wait_page("paid", 8)
+    assert site.calls(order["out_trade_no"], "/pay/orderquery") == 1
 
 
 def test_cancel_and_go_on(site, browser):

@@ -358,6 +358,11 @@ def test_orders_made_elsewhere_are_told_once_per_transaction(new_shop, receiver)
     assert accepted(shop.notify_raw(body))
     time.sleep(1.2)
     assert len(receiver.of("ELSEWHERE1")) == 1
+    # Not an order here, but what was told of it can be told again.
+    assert shop.api.request("GET", "/orders/ELSEWHERE1").status == 404
+    reply = shop.api.resend("ELSEWHERE1", one.id)
+    assert reply.status == 202 and reply.json()["deliveries"][0]["type"] == "order.orphan"
+    assert receiver.wait("ELSEWHERE1", 2)[1].id == one.id
 
 
 def test_a_path_of_this_very_server(new_shop, receiver):

@@ -263,6 +263,8 @@ def test_replayed_across_processes_and_restarts(build, mpm):
     first = server.wait_access(0)[0]["pid"]
     os.kill(int(first), signal.SIGKILL)
     server.allow_log("AH00052: child pid %s exit signal Killed" % first)
+    while int(first) in server.children():  # else it takes a connection with it
+        time.sleep(0.01)
     for _ in range(6):
         assert web.post(PATH, body, headers).status == 404
     assert first not in {line["pid"] for line in server.wait_access(0, 7)[1:]}

@@ -374,7 +374,7 @@ static apr_uint64_t commits(void)
 static wxpay_rc_e resend(int site, const char *number, const char *id)
 {
     wxpay_error_t err;
-    wxpay_rc_e rc = wxpay_outbox_resend(outbox, &accounts[site], number, id, pool, &err);
+    wxpay_rc_e rc = wxpay_outbox_resend(outbox, &accounts[site], number, id, &err);
 
     settle();
     return rc;
