@@ -22,7 +22,8 @@
 static const char settings[] =
     "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON;"
     "PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;"
-    "PRAGMA journal_size_limit = 67108864";
+    /* What retention erases is overwritten, not only forgotten. */
+    "PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON";
 
 /* ---- troubles with the file ---- */
 

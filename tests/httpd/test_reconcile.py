@@ -1,5 +1,7 @@
 """Payments whose notification never comes are found, and orders that nobody paid are closed."""
 
+import contextlib
+import sqlite3
 import threading
 import time
 
@@ -197,3 +199,8 @@ def test_personal_data_is_erased_in_time(new_shop):
                                   numbers[0])[0]["body"] is None)
     kept = shop.row(numbers[1])
     assert kept["attach"] == "cart=2" and kept["payer_openid"]
+    # Nor does it linger in the file, once what was written lately has gone there.
+    with contextlib.closing(sqlite3.connect(shop.httpd.store_file)) as base:
+        base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    written = shop.httpd.store_file.read_bytes()
+    assert b"cart=2" in written and b"cart=1" not in written
