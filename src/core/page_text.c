@@ -42,8 +42,7 @@ static const char *const texts[WXPAY_TEXT_COUNT][LANGS] = {
     [WXPAY_TEXT_LEFT_5] = {"支付时间剩余 5 分钟", "付款時間剩餘 5 分鐘", "5 minutes left to pay"},
     [WXPAY_TEXT_LEFT_1] = {"支付时间剩余 1 分钟", "付款時間剩餘 1 分鐘", "1 minute left to pay"},
     [WXPAY_TEXT_LEFT_0] = {"支付时间已到", "付款時間已到", "The time to pay is over"},
-    [WXPAY_TEXT_ASKING] = {"正在向微信支付查询……", "正在向微信支付查詢……",
-                           "Asking WeChat Pay…"},
+    [WXPAY_TEXT_ASKING] = {"正在向微信支付查询……", "正在向微信支付查詢……", "Asking WeChat Pay…"},
     [WXPAY_TEXT_NOT_YET] = {"微信支付还没有收到这笔付款。如果微信已扣款，款项不会丢失，本页会自动"
                             "更新。请勿重复支付。",
                             "微信支付尚未收到這筆付款。如果微信已扣款，款項不會遺失，本頁會自動"
