@@ -227,16 +227,18 @@ static wxpay_rc_e check_amount(const mod_wxpay_intake_t *in, wxpay_error_t *err)
 static wxpay_rc_e read_order(mod_wxpay_intake_t *in, const char *value, wxpay_error_t *err)
 {
     wxpay_fields_t *fields;
+    wxpay_rc_e rc = wxpay_fields_parse_form(in->r->pool, value, strlen(value), &fields, err);
 
-    if (wxpay_fields_parse_form(in->r->pool, value, strlen(value), &fields, err) != WXPAY_OK) {
-        return err->code;
+    if (rc != WXPAY_OK) {
+        return rc;
     }
     if (wxpay_fields_get(fields, "detail")) {
         return wxpay_error_field(err, "check order", "detail",
                                  "detail has no place in a header: leave it out, or create such "
                                  "orders through WxPayApiPath");
     }
-    return mod_wxpay_intake_read(in, fields, err) == WXPAY_OK ? check_amount(in, err) : err->code;
+    rc = mod_wxpay_intake_read(in, fields, err);
+    return rc == WXPAY_OK ? check_amount(in, err) : rc;
 }
 
 /* ---- the order ---- */
