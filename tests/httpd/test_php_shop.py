@@ -165,6 +165,15 @@ def test_only_genuine_fresh_deliveries_enter_and_only_once(new_php_shop):
     assert shop.parcels(number) == 1
 
 
+def test_other_events_are_taken_and_mean_nothing(new_php_shop):
+    shop = with_key(new_php_shop)
+    number, _ = shop.buy()
+    for kind in ("order.closed", "order.overpaid", "order.orphan"):
+        answer = deliver(shop.web(), "/paid.php", event(kind, out_trade_no=number, total_fee=1990))
+        assert answer.status == 204, kind
+    assert unpaid(shop, number)
+
+
 def test_paid_with_another_amount_or_for_an_unknown_order_is_not_taken(new_php_shop):
     shop = with_key(new_php_shop)
     shop.httpd.expect_log("AH01071: Got error 'PHP message: paid, but not ordered so: ")

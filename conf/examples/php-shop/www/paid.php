@@ -4,7 +4,8 @@ http_response_code(500); // whatever happens below: only the last line says that
 require dirname(__DIR__) . '/shop.php';
 
 if (!isset($_SERVER['WXPAY_PAID']) || $_SERVER['WXPAY_PAID'] !== '1') {
-    http_response_code(404);
+    // Another event (order.closed, say), which this shop does nothing about; or not from httpd.
+    http_response_code(isset($_SERVER['WXPAY_VERIFIED']) ? 204 : 404);
     exit;
 }
 $db = db();
