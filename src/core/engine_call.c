@@ -281,7 +281,14 @@ void wxpay_slot_finish(wxpay_engine_t *engine, CURL *easy, CURLcode result)
     slot_unlink(engine, slot);
     atomic_fetch_sub(&engine->outstanding, 1);
     slot->done(slot->baton, &reply, &err);
-    slot_put(engine, slot);
+    if (connections) {
+        /* libcurl 7.88 adds up, over the whole life of a handle, how often it found a kept
+         * connection dead and made another, and fails the sixth such call. */
+        slot_destroy(slot);
+    }
+    else {
+        slot_put(engine, slot);
+    }
 }
 
 void wxpay_call_refuse(wxpay_engine_t *engine, wxpay_call_t *call, wxpay_rc_e code, const char *why)

@@ -173,6 +173,10 @@ static int reply(line_t *line, const char *path, const char *body)
     if (!strncmp(path, "/once ", 6)) {
         answer(line, "200 OK", "", body);
     }
+    if (!strncmp(path, "/bye ", 5)) {
+        answer(line, "200 OK", "", body);
+        SSL_shutdown(line->ssl);
+    }
     if (!strncmp(path, "/huge ", 6) || !strncmp(path, "/endless ", 9)) {
         return big(line, path[1] == 'e');
     }

@@ -3,7 +3,7 @@
  * Its paths: /echo (the body back), /head (the request's header back), /slow/<ms> (then as /echo),
  * /stall (never answers), /cut (half a reply), /drop (no reply), /huge (200 KB), /endless (200 KB
  * of header lines), /redirect (302 to /echo), /status/<n>, /once (as /echo, then hangs up without
- * saying so).
+ * saying so), /bye (TLS only: as /echo, then says that it hangs up, and does).
  */
 #ifndef WXPAY_TEST_LOOPBACK_H
 #define WXPAY_TEST_LOOPBACK_H

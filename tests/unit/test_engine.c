@@ -493,6 +493,23 @@ static void tls_is_verified_and_kept(void **state)
     assert_int_equal(loopback_connections(server), 1);
 }
 
+/* However often that happens: libcurl itself gives up at the sixth time. */
+static void kept_connections_may_die_for_ever(void **state)
+{
+    call_t call;
+    int i;
+
+    (void)state;
+    for (i = 0; i < 14; i++) {
+        call_init(&call, loopback_url(server, "/bye"));
+        call.request.ca_pem = loopback_ca_pem(server);
+        run(&call);
+        assert_int_equal(call.err.code, WXPAY_OK);
+        assert_int_equal(call.status, 200);
+    }
+    assert_int_equal(loopback_connections(server), 14);
+}
+
 static void a_stranger_gets_nothing(void **state)
 {
     call_t call;
@@ -720,6 +737,7 @@ int main(void)
         plain(only_https_or_loopback),
         plain(the_environments_proxy_is_not_used),
         tls(tls_is_verified_and_kept),
+        tls(kept_connections_may_die_for_ever),
         tls(a_stranger_gets_nothing),
         plain(a_full_queue_says_so),
         plain(a_turn_may_come_too_late),
