@@ -129,7 +129,13 @@ static int set_connect_to(wxpay_slot_t *slot, const char *address)
     }
     curl_slist_free_all(slot->connect_to);
     slot->connect_to = list;
-    return set_verify(slot->easy, !address);
+    /* A connection to ourselves that is kept holds a worker (prefork: a process) of ours. It is
+     * cheap to make, and where a kept one died, libcurl 7.88 may wait without end for the one that
+     * it makes instead: on loopback that has the same descriptor and is wanted for the same thing,
+     * so that nobody is told to watch it. */
+    return curl_easy_setopt(slot->easy, CURLOPT_FRESH_CONNECT, address ? 1L : 0L) ||
+           curl_easy_setopt(slot->easy, CURLOPT_FORBID_REUSE, address ? 1L : 0L) ||
+           set_verify(slot->easy, !address);
 }
 
 /* "host:port" of an URL, for people. */

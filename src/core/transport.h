@@ -16,7 +16,7 @@ typedef struct wxpay_http_request_t {
     const char *const *headers;
     /* "address:port" of a listener of this very server (an IPv6 address in brackets): connect
      * there, whatever host url names, and don't check its certificate, since the way there leaves
-     * no host. Plain http is allowed then. NULL: url's own host. */
+     * no host. Plain http is allowed then, and the connection is not kept. NULL: url's own host. */
     const char *connect_to;
     const char *ca_pem; /* NULL: the system's CAs; must live as long as the transport */
     const char *proxy;  /* http://host:port to tunnel through, or NULL; lives as ca_pem does */
