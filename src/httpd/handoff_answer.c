@@ -79,11 +79,8 @@ static void finish(request_rec *r, int status)
 
 static void send_failure(request_rec *r, int status, wxpay_page_e page, const char *back)
 {
-    mod_wxpay_buyer_t buyer = {.r = r,
-                               .cfg = mod_wxpay_config_server(r->server),
-                               .child = mod_wxpay_child(),
-                               .now = apr_time_now(),
-                               .back = back};
+    mod_wxpay_buyer_t buyer = {
+        .r = r, .cfg = mod_wxpay_config_server(r->server), .now = apr_time_now(), .back = back};
     mod_wxpay_problem_t problem = {status,
                                    "handoff_failed",
                                    "the payment could not be started and nothing was charged; the "
@@ -268,7 +265,7 @@ static void submit(mod_wxpay_intake_t *in)
     }
 }
 
-void mod_wxpay_handoff_answer(request_rec *r, const mod_wxpay_handoff_t *said)
+static void take_order(request_rec *r, const mod_wxpay_handoff_t *said)
 {
     const mod_wxpay_server_t *cfg = mod_wxpay_config_server(r->server);
     mod_wxpay_intake_t in = {r, cfg, mod_wxpay_child(), NULL, 0};
@@ -296,4 +293,11 @@ void mod_wxpay_handoff_answer(request_rec *r, const mod_wxpay_handoff_t *said)
     else {
         submit(&in);
     }
+}
+
+void mod_wxpay_handoff_answer(request_rec *r, const mod_wxpay_handoff_t *said)
+{
+    mod_wxpay_work_begin(MOD_WXPAY_REQUEST);
+    take_order(r, said);
+    mod_wxpay_work_end(MOD_WXPAY_REQUEST);
 }

@@ -27,7 +27,9 @@ static struct {
     int max_calls;
     mod_wxpay_child_t *child; /* in a child process */
     mod_wxpay_log_limit_t dropped;
-    atomic_int stopped;
+    atomic_int stopped; /* nothing new begins */
+    atomic_int working;
+    atomic_int ended; /* the child's objects are about to go */
 } life;
 
 int mod_wxpay_active(void)
@@ -37,7 +39,28 @@ int mod_wxpay_active(void)
 
 const mod_wxpay_child_t *mod_wxpay_child(void)
 {
-    return life.child;
+    return life.ended ? NULL : life.child;
+}
+
+/* Prefork's signal handler ends the process on top of a request, which therefore cannot end first.
+ */
+static int is_counted(mod_wxpay_work_e work)
+{
+    return work == MOD_WXPAY_CHORE || (life.child && life.child->threaded);
+}
+
+void mod_wxpay_work_begin(mod_wxpay_work_e work)
+{
+    if (is_counted(work)) {
+        atomic_fetch_add(&life.working, 1);
+    }
+}
+
+void mod_wxpay_work_end(mod_wxpay_work_e work)
+{
+    if (is_counted(work)) {
+        atomic_fetch_sub(&life.working, 1);
+    }
 }
 
 mod_wxpay_log_limit_t *mod_wxpay_dropped(void)
@@ -273,10 +296,25 @@ static void stop_child(void)
     }
 }
 
+/* httpd joins its own workers before the pool goes, but neither mod_http2's nor mod_watchdog's. */
+static void end_work(void)
+{
+    apr_time_t give_up = apr_time_now() + STOP_WAIT;
+
+    life.ended = 1;
+    while (life.working > 0) {
+        if (apr_time_now() >= give_up) {
+            _exit(0); /* as in stop_child() */
+        }
+        apr_sleep(apr_time_from_msec(10));
+    }
+}
+
 static apr_status_t stop_with_pool(void *unused)
 {
     (void)unused;
     stop_child();
+    end_work();
     if (life.left.slot) {
         mod_wxpay_slot_give_back(life.left.slot);
     }

@@ -18,8 +18,15 @@
 #include "log_limit.h"
 #include "places.h"
 
-/* NULL: unconfigured, or it could not be started (the reason is in error_log): answer 503. */
+/* NULL: unconfigured, or it could not be started (the reason is in error_log), or the process is at
+ * its end: answer 503. Between mod_wxpay_work_begin() and mod_wxpay_work_end() only: the process's
+ * end takes the child away when all who began have ended. May be nested. */
 const mod_wxpay_child_t *mod_wxpay_child(void);
+
+typedef enum mod_wxpay_work_e { MOD_WXPAY_REQUEST, MOD_WXPAY_CHORE } mod_wxpay_work_e;
+
+void mod_wxpay_work_begin(mod_wxpay_work_e work);
+void mod_wxpay_work_end(mod_wxpay_work_e work);
 
 /* 1 if there is any WxPay directive in the running configuration. */
 int mod_wxpay_active(void);

@@ -103,12 +103,16 @@ int mod_wxpay_paths_post_read_request(request_rec *r)
 int mod_wxpay_paths_quick_handler(request_rec *r, int lookup)
 {
     const mod_wxpay_server_t *cfg = mod_wxpay_config_server(r->server);
+    int status;
 
     if (lookup || r->main || r->proxyreq || !cfg->account || !cfg->notify_path ||
         strcmp(r->uri, cfg->notify_path) != 0) {
         return DECLINED;
     }
-    return mod_wxpay_notify(r, cfg);
+    mod_wxpay_work_begin(MOD_WXPAY_REQUEST);
+    status = mod_wxpay_notify(r, cfg);
+    mod_wxpay_work_end(MOD_WXPAY_REQUEST);
+    return status;
 }
 
 /* Only keeps mod_proxy's early mapping (mapping=encoded) away: translate_name still follows. */
@@ -164,6 +168,7 @@ int mod_wxpay_paths_handler(request_rec *r)
 {
     const mod_wxpay_server_t *cfg = mod_wxpay_config_server(r->server);
     const char *rest, *handler;
+    int status;
 
     if (!r->handler || !claimed(r)) {
         return DECLINED;
@@ -172,6 +177,9 @@ int mod_wxpay_paths_handler(request_rec *r)
     if (!handler || strcmp(r->handler, handler) != 0) {
         return DECLINED;
     }
-    return strcmp(handler, MOD_WXPAY_HANDLER_API) == 0 ? mod_wxpay_api(r, cfg, rest)
-                                                       : mod_wxpay_checkout(r, cfg, rest);
+    mod_wxpay_work_begin(MOD_WXPAY_REQUEST);
+    status = strcmp(handler, MOD_WXPAY_HANDLER_API) == 0 ? mod_wxpay_api(r, cfg, rest)
+                                                         : mod_wxpay_checkout(r, cfg, rest);
+    mod_wxpay_work_end(MOD_WXPAY_REQUEST);
+    return status;
 }

@@ -59,16 +59,14 @@ static void erase(chores_t *chores, const mod_wxpay_child_t *child)
     chores->erase_at = erased ? 0 : now + PAUSE;
 }
 
-static apr_status_t tick(int state, void *data, apr_pool_t *pool)
+static void do_chores(chores_t *chores)
 {
     const mod_wxpay_child_t *child = mod_wxpay_child();
-    chores_t *chores = data;
     wxpay_error_t err;
     wxpay_rc_e rc;
 
-    (void)pool;
-    if (state != AP_WATCHDOG_STATE_RUNNING || !child || mod_wxpay_stopping()) {
-        return APR_SUCCESS;
+    if (!child || mod_wxpay_stopping()) {
+        return;
     }
     wxpay_error_clear(&err);
     rc = wxpay_flow_sweep(child->flow, BUDGET, &err);
@@ -76,6 +74,16 @@ static apr_status_t tick(int state, void *data, apr_pool_t *pool)
     wxpay_outbox_sweep(child->outbox);
     if (rc == WXPAY_OK) {
         erase(chores, child);
+    }
+}
+
+static apr_status_t tick(int state, void *data, apr_pool_t *pool)
+{
+    (void)pool;
+    if (state == AP_WATCHDOG_STATE_RUNNING) {
+        mod_wxpay_work_begin(MOD_WXPAY_CHORE);
+        do_chores(data);
+        mod_wxpay_work_end(MOD_WXPAY_CHORE);
     }
     return APR_SUCCESS;
 }

@@ -5,11 +5,8 @@ import collections
 import contextlib
 import hashlib
 import json
-import os
 import re
-import shutil
 import sqlite3
-import subprocess
 import time
 
 import pytest
@@ -17,6 +14,7 @@ import pytest
 from gateway import xmlio
 
 from .notices import accepted, at_once, payment, refused, transaction
+from .preload import needed, preload
 from .server import PROJECT
 from .shop import NOTIFY_PATH, Merchant
 from .web import Web
@@ -476,16 +474,11 @@ int gettimeofday(struct timeval *restrict tv, void *restrict zone)
 """
 
 
-@pytest.mark.skipif("WXPAY_PRELOAD" in os.environ, reason="the place of LD_PRELOAD is taken")
+@needed
 def test_a_thousand_forgeries_log_a_handful_of_lines(new_shop, tmp_path):
     """And the first one of a later minute says how many there were."""
-    (tmp_path / "later.c").write_text(A_MINUTE_LATER)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", "later.so", "later.c"], cwd=tmp_path,
-                   check=True)
     shop = new_shop(start=False)
-    library = shop.httpd.root / "later.so"
-    shutil.copy(tmp_path / "later.so", library)
-    shop.httpd.env = {"LD_PRELOAD": str(library), "LATER": str(shop.httpd.root / "later")}
+    preload(shop.httpd, tmp_path, A_MINUTE_LATER, LATER=str(shop.httpd.root / "later"))
     shop.start()
     shop.httpd.allow_log("WXP0301|WXP0302")
     number = shop.payable(100)[0]["out_trade_no"]
