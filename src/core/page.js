@@ -227,7 +227,7 @@ document.addEventListener('DOMContentLoaded', () => {
     if (loud) {
       return (hours ? hours + ':' + two(min % 60) : min) + ':' + two(sec % 60);
     }
-    return (hours ? hours + words.hours : '')
+    return (hours ? hours + words.hours : '') + (hours && min % 60 ? ' ' : '')
       + (!hours || min % 60 ? min % 60 + words.minutes : '');
   }
 

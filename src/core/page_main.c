@@ -116,7 +116,8 @@ static void add_left(wxpay_buf_t *out, wxpay_lang_e lang, apr_int64_t sec, int l
     }
     else {
         if (min >= 60) {
-            wxpay_buf_printf(out, "%d%s", (int)(min / 60), wxpay_page_text(lang, WXPAY_TEXT_HOURS));
+            wxpay_buf_printf(out, "%d%s%s", (int)(min / 60),
+                             wxpay_page_text(lang, WXPAY_TEXT_HOURS), min % 60 ? " " : "");
         }
         if (min < 60 || min % 60) {
             wxpay_buf_printf(out, "%d%s", (int)(min % 60),

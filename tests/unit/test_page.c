@@ -344,7 +344,7 @@ static void check_clock(apr_pool_t *pool, wxpay_lang_e lang, int created, int le
 
 static void test_countdown(void **state)
 {
-    check_clock(*state, WXPAY_LANG_EN, 0, 7199, "Please pay within 2 h ");
+    check_clock(*state, WXPAY_LANG_EN, 0, 7199, "Please pay within 2 h");
     check_clock(*state, WXPAY_LANG_EN, 0, 7081, "Please pay within 1 h 59 min");
     check_clock(*state, WXPAY_LANG_EN, 0, 301, "Please pay within 6 min");
     check_clock(*state, WXPAY_LANG_EN, 0, 300, "Time left 5:00");
@@ -354,6 +354,7 @@ static void test_countdown(void **state)
     check_clock(*state, WXPAY_LANG_ZH_CN, 90000, 3661, "剩余时间 1:01:01");
     check_clock(*state, WXPAY_LANG_ZH_CN, 5400, -5, "剩余时间 0:00");
     check_clock(*state, WXPAY_LANG_ZH_CN, 0, 7100, "请在 1 小时 59 分钟内完成支付");
+    check_clock(*state, WXPAY_LANG_ZH_CN, 0, 7200, "请在 2 小时内完成支付");
 }
 
 static void test_minimal_view(void **state)
