@@ -43,11 +43,11 @@ static const char *const texts[WXPAY_TEXT_COUNT][LANGS] = {
     [WXPAY_TEXT_LEFT_1] = {"支付时间剩余 1 分钟", "付款時間剩餘 1 分鐘", "1 minute left to pay"},
     [WXPAY_TEXT_LEFT_0] = {"支付时间已到", "付款時間已到", "The time to pay is over"},
     [WXPAY_TEXT_ASKING] = {"正在向微信支付查询……", "正在向微信支付查詢……", "Asking WeChat Pay…"},
-    [WXPAY_TEXT_NOT_YET] = {"微信支付还没有收到这笔付款。如果微信已扣款，款项不会丢失，本页会自动"
-                            "更新。请勿重复支付。",
-                            "微信支付尚未收到這筆付款。如果微信已扣款，款項不會遺失，本頁會自動"
-                            "更新。請勿重複付款。",
-                            "WeChat Pay has not received it yet. If WeChat has charged you, the "
+    [WXPAY_TEXT_NOT_YET] = {"还没有查到这笔付款。如果微信已扣款，款项不会丢失，本页会自动更新。"
+                            "请勿重复支付。",
+                            "尚未查到這筆付款。如果微信已扣款，款項不會遺失，本頁會自動更新。"
+                            "請勿重複付款。",
+                            "No payment has been found yet. If WeChat has charged you, the "
                             "payment is not lost: this page updates by itself. Please do not pay "
                             "again."},
     [WXPAY_TEXT_CALLING] = {"正在打开微信支付……", "正在打開微信支付……", "Opening WeChat Pay…"},
@@ -100,6 +100,19 @@ static const char *const texts[WXPAY_TEXT_COUNT][LANGS] = {
                          "Connection lost, reconnecting… Your payment is not affected."},
 };
 
+/* Of expired and closed ones: a payment of the last seconds may still be on its way to us. */
+#define PAID_YET_ZH_CN                                                                             \
+    "如果微信显示已付款，款项不会丢失，请勿重复支付，本页会自动更新；没有更新请联系商家。"
+#define PAID_YET_ZH_TW                                                                             \
+    "如果微信顯示已付款，款項不會遺失，請勿重複付款，本頁會自動更新；沒有更新請聯絡商家。"
+#define PAID_YET_EN                                                                                \
+    "If WeChat has charged you, the payment is not lost: do not pay again, this page updates by "  \
+    "itself. If it does not, contact the shop."
+#define NOT_PAID_ZH_CN "如未付款且仍需购买，请返回商家重新下单。"
+#define NOT_PAID_ZH_TW "如未付款且仍需購買，請返回商家重新下單。"
+#define NOT_PAID_EN                                                                                \
+    "If you have not paid and still want to buy, go back to the shop and order again."
+
 static const wxpay_page_words_t words[][LANGS] = {
     [WXPAY_PAGE_READY] = {{"待支付", "用微信扫码支付", "还没有扣款。", NULL},
                           {"待付款", "用微信掃碼付款", "尚未扣款。", NULL},
@@ -113,46 +126,34 @@ static const wxpay_page_words_t words[][LANGS] = {
                             {"待付款", "請使用微信「掃一掃」掃碼付款", NULL, NULL},
                             {"To pay", "Scan with WeChat to pay", NULL, NULL}},
     [WXPAY_PAGE_BLOCKED] = {{"待支付", "订单已在另一台设备上打开",
-                             "请在那台设备上完成支付。还没有扣款。",
+                             "请在那台设备上完成支付。如果已付款，请勿重复支付。",
                              "也可以稍候在这里支付，本页会自动继续。"},
                             {"待付款", "訂單已在另一台裝置上打開",
-                             "請在那台裝置上完成付款。尚未扣款。",
+                             "請在那台裝置上完成付款。如果已付款，請勿重複付款。",
                              "也可以稍候在這裡付款，本頁會自動繼續。"},
                             {"To pay", "Already open on another device",
-                             "Please pay there. Nothing has been charged yet.",
+                             "Please pay there. If you have already paid, do not pay again.",
                              "Or wait a little: this page goes on by itself."}},
     [WXPAY_PAGE_PAID] = {{"已支付", "支付成功", NULL, NULL},
                          {"已付款", "付款成功", NULL, NULL},
                          {"Paid", "Payment successful", NULL, NULL}},
-    [WXPAY_PAGE_EXPIRED] =
-        {{"已过期", "订单已过期",
-          "没有在有效时间内收到付款，未扣款。如果微信显示已付款，请勿重复支付，并联系商家。",
-          "如仍需购买，请返回商家重新下单。"},
-         {"已過期", "訂單已過期",
-          "沒有在有效時間內收到付款，未扣款。如果微信顯示已付款，請勿重複付款，並聯絡商家。",
-          "如仍需購買，請返回商家重新下單。"},
-         {"Expired", "This order has expired",
-          "No payment arrived in time, so nothing was charged. If WeChat shows a payment, do not "
-          "pay again: contact the shop.",
-          "To buy, go back to the shop and order again."}},
+    [WXPAY_PAGE_EXPIRED] = {{"已过期", "订单已过期", "在有效时间内没有收到付款。" PAID_YET_ZH_CN,
+                             NOT_PAID_ZH_CN},
+                            {"已過期", "訂單已過期", "在有效時間內沒有收到付款。" PAID_YET_ZH_TW,
+                             NOT_PAID_ZH_TW},
+                            {"Expired", "This order has expired",
+                             "No payment has arrived in time. " PAID_YET_EN, NOT_PAID_EN}},
     [WXPAY_PAGE_CLOSED] =
-        {{"已关闭", "订单已关闭",
-          "没有收到付款，未扣款。如果微信显示已付款，请勿重复支付，并联系商家。",
-          "如仍需购买，请返回商家重新下单。"},
-         {"已關閉", "訂單已關閉",
-          "沒有收到付款，未扣款。如果微信顯示已付款，請勿重複付款，並聯絡商家。",
-          "如仍需購買，請返回商家重新下單。"},
-         {"Closed", "This order is closed",
-          "No payment arrived, so nothing was charged. If WeChat shows a payment, do not pay "
-          "again: contact the shop.",
-          "To buy, go back to the shop and order again."}},
+        {{"已关闭", "订单已关闭", "没有收到付款。" PAID_YET_ZH_CN, NOT_PAID_ZH_CN},
+         {"已關閉", "訂單已關閉", "沒有收到付款。" PAID_YET_ZH_TW, NOT_PAID_ZH_TW},
+         {"Closed", "This order is closed", "No payment has arrived. " PAID_YET_EN, NOT_PAID_EN}},
     [WXPAY_PAGE_CHECKING] =
-        {{"核对中", "已收到付款，商家正在核对", "请勿重复支付。核对完成后本页会自动更新。",
-          "如有疑问，请凭订单号联系商家。"},
-         {"核對中", "已收到付款，商家正在核對", "請勿重複付款。核對完成後本頁會自動更新。",
-          "如有疑問，請憑訂單編號聯絡商家。"},
+        {{"核对中", "已收到付款，商家正在核对",
+          "请勿重复支付。商家会发货或退款，请留意商家的通知。", "如有疑问，请凭订单号联系商家。"},
+         {"核對中", "已收到付款，商家正在核對",
+          "請勿重複付款。商家會出貨或退款，請留意商家的通知。", "如有疑問，請憑訂單編號聯絡商家。"},
          {"Checking", "Payment received, the shop is checking it",
-          "Please do not pay again. This page updates by itself when it is done.",
+          "Please do not pay again. The shop will deliver or refund, and let you know.",
           "Questions? Contact the shop with your order number."}},
     [WXPAY_PAGE_DOWN] =
         {{"暂时无法支付", "暂时无法发起支付",

@@ -255,6 +255,12 @@ static void check_endpoints(mod_wxpay_check_t *check, const server_rec *s,
     }
 }
 
+static const char *merchant_name(apr_pool_t *p, const mod_wxpay_server_t *cfg)
+{
+    return cfg->sub_mch_id ? apr_psprintf(p, "%s (sub-merchant %s)", cfg->mch_id, cfg->sub_mch_id)
+                           : cfg->mch_id;
+}
+
 static int same_merchant(const mod_wxpay_server_t *a, const mod_wxpay_server_t *b)
 {
     return strcmp(a->mch_id, b->mch_id) == 0 &&
@@ -280,8 +286,8 @@ static void check_collisions(mod_wxpay_check_t *check, const server_rec *s,
                 check, APLOG_ERR, "WXP0211", s, mod_wxpay_config_where(cfg, "WxPayMchId"),
                 "notifications for merchant %s would go to %s, which is merchant %s (%s): give "
                 "this server its own WxPayPublicURL or WxPayNotifyPath",
-                cfg->mch_id, cfg->account->notify_url, theirs->mch_id,
-                mod_wxpay_config_where(theirs, "WxPayMchId"));
+                merchant_name(check->p, cfg), cfg->account->notify_url,
+                merchant_name(check->p, theirs), mod_wxpay_config_where(theirs, "WxPayMchId"));
         }
         else if (strcmp(cfg->account->site, theirs->account->site) == 0) {
             mod_wxpay_report(

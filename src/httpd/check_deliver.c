@@ -62,9 +62,11 @@ static void check_target(mod_wxpay_check_t *check, const server_rec *s,
     else if (cfg->target_problem) {
         mod_wxpay_report(check, APLOG_ERR, "WXP0223", s, where,
                          "how to reach \"%s\" on this server is not clear: %s; write the whole "
-                         "address instead, such as: WxPayDeliverTo https://%s%s",
+                         "address instead, such as: WxPayDeliverTo https://%s%s, and "
+                         "\"WxPayVerifyDelivery On\" in <Location \"%s\">",
                          cfg->deliver.path, cfg->target_problem,
-                         cfg->name ? cfg->name : "shop.example", cfg->deliver.path);
+                         cfg->name ? cfg->name : "shop.example", cfg->deliver.path,
+                         cfg->deliver.path);
     }
     if (mod_wxpay_config_own(cfg, "WxPayDeliverKey") && !where) {
         mod_wxpay_report(check, APLOG_WARNING, "WXP0224", s,

@@ -109,12 +109,17 @@ static const char *check_mode(cmd_parms *cmd, const char *path, const struct sta
 
 static const char *unreadable(cmd_parms *cmd, const char *path)
 {
+    int denied = errno == EACCES && geteuid() != 0;
     char text[120];
 
-    return apr_psprintf(cmd->pool,
-                        "WXP0123: cannot read the key file %s: %s; make it, for example: "
-                        "install -m 0600 /dev/stdin %s",
-                        path, apr_strerror(errno, text, sizeof(text)), path);
+    apr_strerror(errno, text, sizeof(text));
+    return apr_psprintf(
+        cmd->pool, "WXP0123: cannot read the key file %s: %s; %s", path, text,
+        /* making it anew, as root, would destroy a good key */
+        denied ? apr_psprintf(cmd->temp_pool, "run this as root (sudo), or let user %lu read it",
+                              (unsigned long)geteuid())
+               : apr_psprintf(cmd->temp_pool, "make it, for example: install -m 0600 /dev/stdin %s",
+                              path));
 }
 
 static const char *from_file(cmd_parms *cmd, const char *name, char *buf, apr_size_t *len)

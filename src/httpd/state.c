@@ -22,6 +22,12 @@ static const char *failed(apr_pool_t *p, const char *what, const char *path)
 
 static const char *wrong_owner(apr_pool_t *p, const char *path, uid_t is, uid_t must)
 {
+    if (is == 0 && geteuid() != 0) {
+        return apr_psprintf(p,
+                            "%s belongs to root: run this as root (sudo), or give httpd a "
+                            "WxPayStateDir of its own",
+                            path);
+    }
     return apr_psprintf(p, "%s belongs to user %lu, but must belong to %lu; run: chown -R %lu %s",
                         path, (unsigned long)is, (unsigned long)must, (unsigned long)must, path);
 }

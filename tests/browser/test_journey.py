@@ -61,7 +61,7 @@ def test_the_buyer_says_i_have_paid(site, browser, tmp_path):
     scanned = code_on(browser, tmp_path / "page.png")
     browser.driver.find_element("id", "ask").click()
     browser.wait("document.getElementById('asked').textContent === 'Asking WeChat Pay…'", 2)
-    browser.wait("document.getElementById('asked').textContent.includes('not received it yet')", 9)
+    browser.wait("document.getElementById('asked').textContent.includes('No payment has been found yet')", 9)
     assert "is not lost" in browser.js(SAID)
     assert browser.shows("payable") and site.calls(number, "/pay/orderquery") == 1
     site.gateway.pay(code_url=scanned, notify=False)
