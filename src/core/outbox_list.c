@@ -139,12 +139,13 @@ typedef struct resend_t {
     const char *event_id;
 } resend_t;
 
-static int wanted(const wxpay_account_t *account, const char *type)
+static int wanted(const wxpay_outbox_t *outbox, const wxpay_event_t *e)
 {
+    const wxpay_target_t *target = wxpay_outbox_target(outbox, e->mch_id, e->site);
     wxpay_event_e event;
 
-    return account->target && wxpay_event_by_name(type, &event) &&
-           (account->target->types & WXPAY_EVENT_BIT(event));
+    return target && wxpay_event_by_name(e->type, &event) &&
+           (target->types & WXPAY_EVENT_BIT(event));
 }
 
 static wxpay_rc_e rearm(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_error_t *err)
@@ -160,7 +161,7 @@ static wxpay_rc_e rearm(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_err
         strcmp(e->out_trade_no, r->out_trade_no)) {
         return wxpay_error_set(err, WXPAY_ENOTFOUND, "send again", "there is no such event");
     }
-    if (!wanted(r->account, e->type)) {
+    if (!wanted(r->outbox, e)) {
         return wxpay_error_set(err, WXPAY_ECONFLICT, "send again",
                                "nobody is told of %s: WxPayDeliverTo does not name it", e->type);
     }

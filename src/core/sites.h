@@ -8,8 +8,9 @@
 #include "account.h"
 
 typedef struct wxpay_sites_t {
-    /* The account of this merchant and site; where no server keeps that site any more (its public
-     * URL changed), the merchant's only one. NULL: nobody here can speak for it. */
+    /* The account of this merchant and site, of several servers that keep it the one that has a
+     * target; where none keeps it any more (its public URL changed), the merchant's only one,
+     * unless that is a sub-merchant's. NULL: nobody here can speak for it. */
     const wxpay_account_t *(*find)(void *baton, const char *mch_id, const char *site);
     void *baton;
 } wxpay_sites_t;

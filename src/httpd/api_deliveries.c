@@ -18,6 +18,10 @@ int mod_wxpay_api_resend(const mod_wxpay_api_call_t *call)
     if (rc == WXPAY_ECONFLICT) {
         return mod_wxpay_api_conflict(call->r, "not_resendable", &err);
     }
+    if (rc == WXPAY_ENOTFOUND) {
+        return mod_wxpay_api_problem(call->r, HTTP_NOT_FOUND, "event_not_found",
+                                     "there is no such event of this order");
+    }
     if (rc != WXPAY_OK || wxpay_outbox_list(child->store, account->mch_id, call->number,
                                             call->r->pool, &deliveries, &err) != WXPAY_OK) {
         return mod_wxpay_api_failed(call->r, &err);

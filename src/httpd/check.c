@@ -8,6 +8,8 @@
 #include <apr_strings.h>
 #include <apr_uri.h>
 
+#define NOTIFY_URL_MAX 256 /* of unifiedorder: protocol dossier, section 4.1 */
+
 void mod_wxpay_report(mod_wxpay_check_t *check, int level, const char *id, const server_rec *s,
                       const char *where, const char *fmt, ...)
 {
@@ -245,6 +247,14 @@ static void check_endpoints(mod_wxpay_check_t *check, const server_rec *s,
                              "\"WxPayNotifyPath /wxpay/notify\"",
                              paths[i]);
         }
+    }
+    if (cfg->account && cfg->account->notify_url &&
+        strlen(cfg->account->notify_url) > NOTIFY_URL_MAX) {
+        mod_wxpay_report(
+            check, APLOG_ERR, "WXP0227", s, mod_wxpay_config_where(cfg, "WxPayNotifyPath"),
+            "the address for notifications has %" APR_SIZE_T_FMT " bytes, and WeChat Pay "
+            "takes at most %d: write a shorter WxPayNotifyPath",
+            strlen(cfg->account->notify_url), NOTIFY_URL_MAX);
     }
     if (cfg->notify_path && core->limit_req_body > 0 && core->limit_req_body < 65536) {
         mod_wxpay_report(

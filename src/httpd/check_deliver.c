@@ -71,8 +71,45 @@ static void check_target(mod_wxpay_check_t *check, const server_rec *s,
     if (mod_wxpay_config_own(cfg, "WxPayDeliverKey") && !where) {
         mod_wxpay_report(check, APLOG_WARNING, "WXP0224", s,
                          mod_wxpay_config_where(cfg, "WxPayDeliverKey"),
-                         "WxPayDeliverKey signs nothing here, as nobody is told: write "
-                         "\"WxPayDeliverTo /hooks/paid.php\", or remove it");
+                         "WxPayDeliverKey signs nothing here, as nobody is told, and verifies only "
+                         "where WxPayVerifyDelivery is On: write \"WxPayDeliverTo "
+                         "/hooks/paid.php\", or remove it where nothing is verified");
+    }
+}
+
+static int same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : !a && !b;
+}
+
+static int same_teller(const mod_wxpay_server_t *a, const mod_wxpay_server_t *b)
+{
+    return same_text(a->deliver.url, b->deliver.url) &&
+           same_text(a->deliver.path, b->deliver.path) && a->deliver.types == b->deliver.types &&
+           (a->deliver_key.current == b->deliver_key.current ||
+            mod_wxpay_same_secret(a->deliver_key.current, b->deliver_key.current));
+}
+
+/* Orders know their site only: which of two scripts would be told of them? */
+static void check_same_site(mod_wxpay_check_t *check, const server_rec *s,
+                            const mod_wxpay_server_t *cfg)
+{
+    const server_rec *other;
+
+    for (other = check->main_server; cfg->account && cfg->target && other != s;
+         other = other->next) {
+        const mod_wxpay_server_t *theirs = mod_wxpay_config_server(other);
+
+        if (theirs->account && theirs->target &&
+            strcmp(theirs->account->mch_id, cfg->account->mch_id) == 0 &&
+            strcmp(theirs->account->site, cfg->account->site) == 0 && !same_teller(cfg, theirs)) {
+            mod_wxpay_report(
+                check, APLOG_ERR, "WXP0228", s, mod_wxpay_config_where(cfg, "WxPayDeliverTo"),
+                "this server and another one (%s) keep their orders as the same site \"%s\", but "
+                "tell another script of them, or sign with another key: write WxPayDeliverTo and "
+                "WxPayDeliverKey once, for both",
+                mod_wxpay_config_where(theirs, "WxPayDeliverTo"), cfg->account->site);
+        }
     }
 }
 
@@ -82,6 +119,7 @@ void mod_wxpay_check_deliver(mod_wxpay_check_t *check, const server_rec *s,
     if (mod_wxpay_has_merchant(cfg)) {
         check_orphans(check, s, cfg);
         check_target(check, s, cfg);
+        check_same_site(check, s, cfg);
     }
 }
 

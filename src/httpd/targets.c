@@ -268,9 +268,22 @@ wxpay_rc_e mod_wxpay_targets_keys(apr_pool_t *p, server_rec *main_server,
 
 /* ---- sites ---- */
 
+/* Several servers may keep one site, as the main server does with the virtual host that inherits
+ * its merchant: the one that tells somebody speaks for it, else one that hears of payments. */
+static int rank(const wxpay_account_t *account)
+{
+    return (account->target ? 2 : 0) + (account->notify_url ? 1 : 0);
+}
+
+/* Sub-merchants share their provider's mch_id: none of them may answer for another's orders. */
+static int may_inherit(const wxpay_account_t *only, const wxpay_account_t *account)
+{
+    return !account->sub_mch_id && (!only || strcmp(only->site, account->site) == 0);
+}
+
 const wxpay_account_t *mod_wxpay_sites_find(void *main_server, const char *mch_id, const char *site)
 {
-    const wxpay_account_t *only = NULL;
+    const wxpay_account_t *found = NULL, *only = NULL;
     const server_rec *s;
     int several = 0;
 
@@ -280,11 +293,11 @@ const wxpay_account_t *mod_wxpay_sites_find(void *main_server, const char *mch_i
         if (!account || strcmp(account->mch_id, mch_id) != 0) {
             continue;
         }
-        if (strcmp(account->site, site) == 0) {
-            return account;
+        if (strcmp(account->site, site) == 0 && (!found || rank(account) > rank(found))) {
+            found = account;
         }
-        several = several || (only && strcmp(only->site, account->site) != 0);
-        only = only ? only : account;
+        several = several || !may_inherit(only, account);
+        only = !only || rank(account) > rank(only) ? account : only;
     }
-    return several ? NULL : only;
+    return found ? found : several ? NULL : only;
 }

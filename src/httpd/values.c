@@ -88,8 +88,7 @@ const char *mod_wxpay_base_url(apr_pool_t *p, const char *text, apr_uri_t *uri)
     return NULL;
 }
 
-/* scheme://host[:port] without the scheme's default port, so that one site has one spelling. */
-static const char *origin(apr_pool_t *p, const apr_uri_t *uri)
+const char *mod_wxpay_origin(apr_pool_t *p, const apr_uri_t *uri)
 {
     const char *host =
         strchr(uri->hostname, ':') ? apr_pstrcat(p, "[", uri->hostname, "]", NULL) : uri->hostname;
@@ -115,7 +114,7 @@ const char *mod_wxpay_value_public_url(cmd_parms *cmd, void *member, int argc, c
                             "WxPayPublicURL https://shop.example",
                             argv[0], wrong);
     }
-    *(const char **)member = origin(cmd->pool, &uri);
+    *(const char **)member = mod_wxpay_origin(cmd->pool, &uri);
     return NULL;
 }
 
@@ -144,7 +143,7 @@ const char *mod_wxpay_value_gateway(cmd_parms *cmd, void *member, int argc, char
                                 "for loopback hosts only)",
                                 argv[i]);
         }
-        url = apr_pstrcat(cmd->pool, origin(cmd->pool, &uri), uri.path, NULL);
+        url = apr_pstrcat(cmd->pool, mod_wxpay_origin(cmd->pool, &uri), uri.path, NULL);
         while (url[strlen(url) - 1] == '/') {
             url[strlen(url) - 1] = '\0';
         }
@@ -265,8 +264,11 @@ int mod_wxpay_parse_time(const char *text, apr_interval_time_t *t)
     }
     for (i = 0; c > text && i < sizeof(units) / sizeof(units[0]); i++) {
         if (ap_cstr_casecmp(c, units[i].unit) == 0) {
+            if (n > 3660 * DAY / units[i].us) {
+                return 0;
+            }
             *t = n * units[i].us;
-            return *t <= 3660 * DAY;
+            return 1;
         }
     }
     return 0;

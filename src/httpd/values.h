@@ -49,6 +49,9 @@ int mod_wxpay_host_is_loopback(const char *host);
 /* An absolute http(s) URL without user, query and fragment: what is wrong with it, or NULL. Scheme
  * and host are made lower case. */
 const char *mod_wxpay_base_url(apr_pool_t *p, const char *text, apr_uri_t *uri);
+/* Its scheme://host[:port], without the scheme's default port, so that one site has one spelling.
+ */
+const char *mod_wxpay_origin(apr_pool_t *p, const apr_uri_t *uri);
 
 /* Digits and ms, s, min, h or d; without a unit: seconds. Returns 0 if it is nothing like that. */
 int mod_wxpay_parse_time(const char *text, apr_interval_time_t *t);

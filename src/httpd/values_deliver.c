@@ -34,8 +34,9 @@ const char *mod_wxpay_value_amount(cmd_parms *cmd, void *member, int argc, char 
     return NULL;
 }
 
-/* What is wrong with the address of another host's (or loopback) script, or NULL. */
-static const char *bad_url(apr_pool_t *p, const char *text)
+/* What is wrong with the address of another host's (or loopback) script, or NULL. *url: the same
+ * with scheme and host in lower case. */
+static const char *bad_url(apr_pool_t *p, const char *text, const char **url)
 {
     apr_size_t base = strcspn(text, "?");
     apr_uri_t uri;
@@ -49,6 +50,10 @@ static const char *bad_url(apr_pool_t *p, const char *text)
     }
     if (!wrong && strcmp(uri.scheme, "http") == 0 && !mod_wxpay_host_is_loopback(uri.hostname)) {
         wrong = "would show every order to the network (http is for loopback hosts only)";
+    }
+    if (!wrong) {
+        *url =
+            apr_pstrcat(p, mod_wxpay_origin(p, &uri), uri.path ? uri.path : "", text + base, NULL);
     }
     return wrong;
 }
@@ -77,7 +82,8 @@ const char *mod_wxpay_value_deliver_to(cmd_parms *cmd, void *member, int argc, c
 {
     mod_wxpay_deliver_t *deliver = member;
     int local = argv[0][0] == '/';
-    const char *wrong = local ? mod_wxpay_bad_path(argv[0]) : bad_url(cmd->pool, argv[0]);
+    const char *url = NULL;
+    const char *wrong = local ? mod_wxpay_bad_path(argv[0]) : bad_url(cmd->pool, argv[0], &url);
 
     if (wrong) {
         return apr_psprintf(cmd->pool,
@@ -85,7 +91,7 @@ const char *mod_wxpay_value_deliver_to(cmd_parms *cmd, void *member, int argc, c
                             "WxPayDeliverTo /hooks/paid.php (or https://app.example/paid)",
                             argv[0], wrong);
     }
-    deliver->url = local ? NULL : argv[0];
+    deliver->url = url;
     deliver->path = local ? argv[0] : NULL;
     return types_of(cmd, deliver, argc, argv);
 }

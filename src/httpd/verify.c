@@ -61,6 +61,8 @@ static int refuse(request_rec *r, const wxpay_error_t *err)
         err->code == WXPAY_ESIGN ? ": the sender's WxPayDeliverKey is another one, or something on "
                                    "the way changed the body"
         : err->code == WXPAY_EMISMATCH ? ": set the clocks of both hosts, if it came from there"
+        : err->code == WXPAY_ECONFLICT ? ": if this server passes deliveries on to itself, let "
+                                         "WxPayDeliverTo name the last address"
                                        : "";
     unsigned unsaid;
 

@@ -56,6 +56,7 @@ REFUSED = [
     ("WXP0109", "WxPayOrphans Keep", "WxPayOrphans Refuse"),
     ("WXP0110", "WxPayOrderTTL 5min", "WxPayOrderTTL 2h"),
     ("WXP0110", "WxPayOrderTTL 8d", "from 6min to 7d"),
+    ("WXP0110", "WxPayOrderTTL 2135039830d", "from 6min to 7d"),
     ("WXP0110", "WxPayOrderTTL soon", "from 6min to 7d"),
     ("WXP0110", "WxPayMaxWait 11s", "WxPayMaxWait 400ms"),
     ("WXP0110", "WxPayGatewayTimeout 2h", "WxPayGatewayTimeout 8s 3s"),
@@ -173,6 +174,11 @@ CONTRADICTIONS = [
      "WxPayDeliverTo /hooks/paid.php\n</VirtualHost>", 12,
      "no Listen directive leads to this server; write the whole address instead, such as: "
      "WxPayDeliverTo https://b.example/hooks/paid.php"),
+    ("WXP0227", MERCHANT + "WxPayNotifyPath /" + "n" * 250, 5, "write a shorter WxPayNotifyPath"),
+    ("WXP0228", WORKING + "WxPayDeliverTo https://a.example/1\n<VirtualHost *:9>\nServerName "
+     "shop.example\nWxPayDeliverTo https://a.example/2\n</VirtualHost>", 12, "once, for both"),
+    ("WXP0228", WORKING + "WxPayDeliverTo https://a.example/1\n<VirtualHost *:9>\nServerName shop.example\n"
+     "WxPayDeliverKey " + DELIVER_KEY + "\n</VirtualHost>", 9, "sign with another key"),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/conf/api.key", 9, "is not a directory"),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/a/b/c", 9, "mkdir -p"),
     ("WXP0212", WORKING + "WxPayStateDir ${ROOT}/link", 9, "is a symbolic link"),

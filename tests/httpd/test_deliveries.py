@@ -274,6 +274,45 @@ def test_three_hundred_orders_and_an_application_that_fails_at_random(new_shop, 
     assert done == ids  # one id each, and no other was ever made
 
 
+@pytest.mark.parametrize("spelt", [str, lambda url: url.replace("http://127.0.0.1", "HTTP://LocalHost")],
+                         ids=["as usual", "in capitals"])
+def test_a_script_that_the_virtual_host_alone_names_is_told(new_shop, receiver, spelt):
+    """Merchant and site are the main server's, which the virtual host inherits."""
+    shop = new_shop(start=False, vhost="WxPayDeliverTo %s\nWxPayDeliverKey "
+                    "file:${ROOT}/conf/wxpay/deliver.key\n" % spelt(receiver.url))
+    shop.httpd.write("conf/wxpay/deliver.key", KEY + "\n", 0o600)
+    shop.start()
+    number = bought(shop)
+    wait_events(shop, number, delivered)
+    receiver.wait(number)
+    [event] = events(shop, number)
+    assert shop.api.resend(number, event["id"]).status == 202
+    receiver.wait(number, 2)
+
+
+def elsewhere(shop, number, site="https://gone.example"):
+    """An event of a site that no server is any more."""
+    shop.httpd.change(
+        "INSERT INTO events (id, mch_id, out_trade_no, site, type, created_at, body, state, next_at) "
+        "VALUES (?, ?, ?, ?, 'order.paid', ?, ?, 'pending', 1)", "evt_" + number,
+        shop.merchant.mch_id, number, site, int(time.time() * 1e6),
+        json.dumps({"type": "order.paid", "data": {"out_trade_no": number}}))
+
+
+@pytest.mark.parametrize("sub", [False, True])
+def test_whose_events_a_site_inherits(new_shop, receiver, sub):
+    """Those of the merchant's former site; but not another sub-merchant's of the same provider."""
+    shop = told(new_shop, receiver.url, "WxPaySubMchId 1900000110\n" if sub else "")
+    shop.create(1)
+    elsewhere(shop, "FORMER1")
+    if sub:
+        time.sleep(2.5)
+        assert not receiver.of("FORMER1")
+        assert shop.httpd.rows("SELECT state, tries FROM events") == [{"state": "pending", "tries": 0}]
+    else:
+        receiver.wait("FORMER1")
+
+
 def test_a_hanging_application_holds_up_no_other_site(new_shop, receiver):
     over = threading.Event()
     with Receiver(lambda delivery: (lambda handler: over.wait(30))) as hanging:
@@ -338,7 +377,8 @@ def test_resending(new_shop, receiver):
     reply = shop.api.resend(number, event["id"])
     assert reply.status == 202 and reply.json()["deliveries"][0]["id"] == event["id"]
     assert len({one.id for one in receiver.wait(number, 2)}) == 1
-    assert shop.api.resend(number, "evt_unknown").status == 404
+    unknown = shop.api.resend(number, "evt_unknown")
+    assert unknown.status == 404 and unknown.json()["code"] == "event_not_found"
     assert shop.api.resend(shop.number(), event["id"]).status == 404
     other = shop.create()["out_trade_no"]
     assert shop.api.resend(other, event["id"]).status == 404
