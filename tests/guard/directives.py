@@ -6,6 +6,7 @@ FLOOR = 20
 CODE = "src/httpd/directives.c"
 REFERENCE = "conf/wxpay.conf"
 README = "README.md"
+PARTS = ("Syntax", "Default", "Context", "Security")
 
 _NAME = re.compile(r"\bWxPay[A-Z]\w*")
 
@@ -21,6 +22,17 @@ def written(tree, path, pattern):
     if not (tree.root / path).exists():
         return set()
     return set(re.findall(pattern, tree.read(path), re.M))
+
+
+def undescribed(tree, names):
+    """What the reference does not say of a directive, above the line that shows it."""
+    text = tree.read(REFERENCE) if (tree.root / REFERENCE).exists() else ""
+    faults = []
+    for name in sorted(names):
+        block = re.search(r"^# %s: (?:#.*\n|.*\n)*?(?=#%s\b)" % (name, name), text, re.M)
+        faults += ["%s says no %s of %s" % (REFERENCE, wanted, name) for wanted in PARTS
+                   if not block or not re.search(r"^# %s:" % wanted, block[0], re.M)]
+    return faults
 
 
 def mentioned(tree, path):
@@ -49,13 +61,19 @@ def check(tree):
     for place in (REFERENCE, README, *map(str, tree.files("conf/examples/*.conf"))):
         faults += ["%s names %s, which is no directive" % (place, name)
                    for name in sorted(mentioned(tree, place) - code)]
-    return len(code), faults
+    return len(code), faults + undescribed(tree, code & places[REFERENCE])
 
 
 def _new_one(tree):
     text = tree.read(CODE)
     place = text.index("    ROW(", text.index("command_rec mod_wxpay_directives"))
     tree.write(CODE, text[:place] + '    ROW("WxPayPlanted", RSRC_CONF),\n' + text[place:])
+
+
+def _silent_one(tree):
+    text = tree.read(REFERENCE)
+    place = text.index("# Security:", text.index("# WxPayMchId:"))
+    tree.write(REFERENCE, text[:place] + text[text.index("\n", place) + 1:])
 
 
 def _gone_one(tree):
@@ -66,5 +84,6 @@ PLANTS = (
     (_new_one, "WxPayPlanted is not in " + REFERENCE),
     (_new_one, "WxPayPlanted is not in " + README),
     (_new_one, "WxPayPlanted is not in tests"),
+    (_silent_one, REFERENCE + " says no Security of WxPayMchId"),
     (_gone_one, REFERENCE + " names WxPayGone"),
 )
