@@ -16,6 +16,16 @@ def free_ports(count):
         return [one.getsockname()[1] for one in sockets]
 
 
+def connections(*ports):
+    """How many TCP connections of this machine end at these ports and are not over."""
+    listening, over = "0A", "06"
+    found = 0
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        local, _, state = line.split()[1:4]
+        found += int(local.rpartition(":")[2], 16) in ports and state not in (listening, over)
+    return found
+
+
 def spawn(command, output, env):
     """Starts `command` in a session of its own.
 

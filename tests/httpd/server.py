@@ -18,7 +18,7 @@ import time
 
 from . import base_conf
 from .errorlog import ErrorLog
-from .processes import free_ports, kill_session, session, spawn
+from .processes import connections, free_ports, kill_session, session, spawn
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -251,7 +251,9 @@ class Httpd:
         pid = self.process.pid
         if self.running:
             # httpd 2.4.71's event MPM itself, without any third-party module, crashes a child in
-            # one of a hundred stops that come right behind a closed connection.
+            # one of a hundred stops that come while a worker ends a connection
+            # (close_worker_sockets() then closes a socket whose memory is gone).
+            self._let_connections_end()
             time.sleep(0.1)
             self.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_LIMIT
@@ -261,6 +263,12 @@ class Httpd:
         self.kill()
         if left:
             raise RuntimeError("httpd left processes behind: %s\n%s" % (left, self.log.tail()))
+
+    def _let_connections_end(self, seconds=0.5):
+        """Returns when httpd has closed what its clients closed; some keep theirs open."""
+        deadline = time.monotonic() + seconds
+        while connections(self.port, self.tls_port) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def kill(self):
         """Ends httpd and its children at once, as a power cut would (but for the disk)."""
