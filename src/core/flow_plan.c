@@ -28,7 +28,7 @@ int wxpay_plan_live(const wxpay_attempt_t *a)
 
 int wxpay_plan_leased(const wxpay_attempt_t *a, apr_time_t now)
 {
-    return a->lease_owner && a->lease_until > now;
+    return a->lease_owner && a->lease_until > now && a->lease_until <= now + WXPAY_LEASE_MAX;
 }
 
 int wxpay_plan_order_open(const wxpay_order_t *order, apr_time_t now)

@@ -14,6 +14,13 @@
 #include <apr_time.h>
 #include "error.h"
 
+/* Rows are leased by the clock: who holds a lease may call the gateway, or the application, and
+ * record what came of it; who died with one loses it. None is taken for as long as this (the
+ * longest, an attempt's with WxPayGatewayTimeout 60s, is of 130 s). One that ends later still was
+ * taken by a clock that ran ahead and was set since: it counts as over, or nobody would do that
+ * work for as long as the clock was wrong. */
+#define WXPAY_LEASE_MAX apr_time_from_sec(600)
+
 typedef struct wxpay_store_t wxpay_store_t;
 typedef struct wxpay_tx_t
     wxpay_tx_t; /* a transaction or read snapshot; valid inside the work only */

@@ -26,26 +26,28 @@ static int on_due(void *baton, const wxpay_value_t *values, int count)
 static wxpay_rc_e find_todo(wxpay_tx_t *tx, const char *todo, apr_time_t now, int limit,
                             due_rows_t *rows, wxpay_error_t *err)
 {
-    wxpay_value_t v[4];
+    wxpay_value_t v[5];
 
     v[0] = wxpay_value_text(todo);
     v[1] = wxpay_value_int(now);
     v[2] = wxpay_value_int(now);
-    v[3] = wxpay_value_int(limit);
-    return wxpay_tx_query(tx, wxpay_sql_due_todos, v, 4, on_due, rows, err);
+    v[3] = wxpay_value_int(now + WXPAY_LEASE_MAX);
+    v[4] = wxpay_value_int(limit);
+    return wxpay_tx_query(tx, wxpay_sql_due_todos, v, 5, on_due, rows, err);
 }
 
 wxpay_rc_e wxpay_row_due(wxpay_tx_t *tx, apr_time_t now, int limit, apr_pool_t *pool,
                          wxpay_due_t **list, int *count, wxpay_error_t *err)
 {
     due_rows_t rows = {pool, apr_palloc(pool, sizeof(wxpay_due_t) * 4 * (size_t)limit), 0};
-    wxpay_value_t v[3];
+    wxpay_value_t v[4];
     wxpay_rc_e rc;
 
     v[0] = wxpay_value_int(now);
     v[1] = wxpay_value_int(now);
-    v[2] = wxpay_value_int(limit);
-    rc = wxpay_tx_query(tx, wxpay_sql_due_asks, v, 3, on_due, &rows, err);
+    v[2] = wxpay_value_int(now + WXPAY_LEASE_MAX);
+    v[3] = wxpay_value_int(limit);
+    rc = wxpay_tx_query(tx, wxpay_sql_due_asks, v, 4, on_due, &rows, err);
     if (rc == WXPAY_OK) {
         rc = find_todo(tx, "query", now, limit, &rows, err);
     }
@@ -53,7 +55,7 @@ wxpay_rc_e wxpay_row_due(wxpay_tx_t *tx, apr_time_t now, int limit, apr_pool_t *
         rc = find_todo(tx, "close", now, limit, &rows, err);
     }
     if (rc == WXPAY_OK) {
-        v[1] = v[2];
+        v[1] = v[3];
         rc = wxpay_tx_query(tx, wxpay_sql_due_orders, v, 2, on_due, &rows, err);
     }
     *list = rows.list;

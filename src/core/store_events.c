@@ -118,23 +118,25 @@ wxpay_rc_e wxpay_row_event_update(wxpay_tx_t *tx, const wxpay_event_t *e, const 
 wxpay_rc_e wxpay_row_event_lease(wxpay_tx_t *tx, const char *id, const char *owner, apr_time_t now,
                                  apr_time_t until, wxpay_error_t *err)
 {
-    wxpay_value_t v[4];
+    wxpay_value_t v[5];
 
     v[0] = wxpay_value_text(owner);
     v[1] = wxpay_value_int(until);
     v[2] = wxpay_value_text(id);
     v[3] = wxpay_value_int(now);
-    return change(tx, wxpay_sql_event_lease, v, 4, err);
+    v[4] = wxpay_value_int(now + WXPAY_LEASE_MAX);
+    return change(tx, wxpay_sql_event_lease, v, 5, err);
 }
 
 wxpay_rc_e wxpay_row_event_rearm(wxpay_tx_t *tx, const char *id, apr_time_t now, wxpay_error_t *err)
 {
-    wxpay_value_t v[3];
+    wxpay_value_t v[4];
 
     v[0] = wxpay_value_int(now);
     v[1] = wxpay_value_text(id);
     v[2] = wxpay_value_int(now);
-    return change(tx, wxpay_sql_event_rearm, v, 3, err);
+    v[3] = wxpay_value_int(now + WXPAY_LEASE_MAX);
+    return change(tx, wxpay_sql_event_rearm, v, 4, err);
 }
 
 /* ---- what is to be tried ---- */
@@ -170,7 +172,7 @@ wxpay_rc_e wxpay_row_events_due(wxpay_tx_t *tx, const wxpay_due_t *due, apr_pool
                                 const char ***ids, int *count, wxpay_error_t *err)
 {
     apr_array_header_t *texts = rows_in(pool);
-    wxpay_value_t v[7];
+    wxpay_value_t v[8];
     wxpay_rc_e rc;
     int i = 0;
 
@@ -178,6 +180,7 @@ wxpay_rc_e wxpay_row_events_due(wxpay_tx_t *tx, const wxpay_due_t *due, apr_pool
     v[i++] = wxpay_value_text(due->site);
     v[i++] = wxpay_value_int(due->now);
     v[i++] = wxpay_value_int(due->now);
+    v[i++] = wxpay_value_int(due->now + WXPAY_LEASE_MAX);
     v[i++] = wxpay_value_text(due->types);
     v[i++] = wxpay_value_text(due->types);
     v[i++] = wxpay_value_int(due->limit);

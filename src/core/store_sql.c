@@ -22,6 +22,9 @@
     "id, mch_id, out_trade_no, site, type, created_at, body, state, next_at, tries, "              \
     "attempts_log, lease_owner, lease_until, delivered_at"
 
+/* Nobody holds a lease: of `now` and `now` + WXPAY_LEASE_MAX. */
+#define NOT_LEASED "(lease_until <= ? OR lease_until > ?)"
+
 const char wxpay_sql_order_insert[] =
     "INSERT INTO orders (" ORDER_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
     "?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
@@ -65,11 +68,10 @@ const char wxpay_sql_attempt_update[] =
     "SELECT mch_id, out_trade_no, site, " date " FROM attempts JOIN (SELECT mch_id AS m, "         \
     "out_trade_no AS o, site FROM orders) AS of_order ON m = mch_id AND o = out_trade_no WHERE "
 
-const char wxpay_sql_due_asks[] =
-    DUE("ask_at") WXPAY_SQL_ASKED_ABOUT " AND ask_at <= ? AND lease_until <= ? "
-                                        "ORDER BY ask_at LIMIT ?";
+const char wxpay_sql_due_asks[] = DUE("ask_at") WXPAY_SQL_ASKED_ABOUT
+    " AND ask_at <= ? AND " NOT_LEASED " ORDER BY ask_at LIMIT ?";
 const char wxpay_sql_due_todos[] =
-    DUE("next_at") "todo = ? AND next_at <= ? AND lease_until <= ? ORDER BY next_at LIMIT ?";
+    DUE("next_at") "todo = ? AND next_at <= ? AND " NOT_LEASED " ORDER BY next_at LIMIT ?";
 const char wxpay_sql_due_orders[] =
     "SELECT mch_id, out_trade_no, site, sweep_at FROM orders WHERE " WXPAY_SQL_RUNS_OUT
     " AND sweep_at <= ? ORDER BY sweep_at LIMIT ?";
@@ -108,16 +110,16 @@ const char wxpay_sql_event_update[] =
     "UPDATE events SET state = ?, next_at = ?, tries = ?, attempts_log = ?, lease_owner = ?, "
     "lease_until = ?, delivered_at = ? WHERE id = ? AND state = 'pending' AND lease_owner = ?";
 const char wxpay_sql_event_lease[] = "UPDATE events SET lease_owner = ?, lease_until = ? "
-                                     "WHERE id = ? AND state = 'pending' AND lease_until <= ?";
+                                     "WHERE id = ? AND state = 'pending' AND " NOT_LEASED;
 const char wxpay_sql_event_rearm[] =
     "UPDATE events SET state = 'pending', next_at = ?, tries = 0, lease_owner = NULL, "
-    "lease_until = 0, delivered_at = 0 WHERE id = ? AND lease_until <= ?";
+    "lease_until = 0, delivered_at = 0 WHERE id = ? AND " NOT_LEASED;
 const char wxpay_sql_events_site[] =
     "SELECT mch_id, site FROM events WHERE state = 'pending' AND (mch_id, site) > (?, ?) "
     "ORDER BY mch_id, site LIMIT 1";
 const char wxpay_sql_events_due[] =
     "SELECT id FROM events e WHERE state = 'pending' AND mch_id = ? AND site = ? AND next_at <= ? "
-    "AND lease_until <= ? AND ? LIKE '% ' || type || ' %' AND (type = 'order.paid' OR NOT EXISTS "
+    "AND " NOT_LEASED " AND ? LIKE '% ' || type || ' %' AND (type = 'order.paid' OR NOT EXISTS "
     "(SELECT 1 FROM events o WHERE o.mch_id = e.mch_id AND o.out_trade_no = e.out_trade_no "
     "AND o.state = 'pending' AND ? LIKE '% ' || o.type || ' %' AND (o.created_at < e.created_at "
     "OR (o.created_at = e.created_at AND o.id < e.id)))) ORDER BY next_at LIMIT ?";

@@ -512,6 +512,32 @@ static void dead_holder_is_taken_over(void **state)
                         "weixin://wxpay/bizpayurl?pr=2");
 }
 
+/* It died while the clock ran ahead; the next buyer does not wait until the clock is there again.
+ */
+static void a_holder_of_tomorrow_is_taken_over(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_identity_t native = {WXPAY_TRADE_NATIVE, NULL, NULL};
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 0, &snap, &created, &err), WXPAY_OK);
+    rig->order = RIG_SILENT;
+    rig_forward(apr_time_from_sec(3600));
+    assert_int_equal(
+        wxpay_flow_open(rig->flow, &rig->account, "A1", &native, 0, rig->pool, &snap, &err),
+        WXPAY_OK);
+    while (!rig->orders) {
+        usleep(1000);
+    }
+    rig->order = RIG_OK;
+    rig_forward(apr_time_from_sec(-3600));
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
+    assert_int_equal(rig->orders, 2);
+    assert_non_null(wxpay_snapshot_payable(snap, rig_now()));
+}
+
 static void *one_buyer(void *arg)
 {
     rig_t *rig = arg;
@@ -580,6 +606,7 @@ int main(void)
         T(expired_opens_nothing),
         T(expiry_is_raised_to_six_minutes),
         T(dead_holder_is_taken_over),
+        T(a_holder_of_tomorrow_is_taken_over),
         T(fifty_buyers_one_call),
     };
 

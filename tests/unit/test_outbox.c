@@ -564,6 +564,32 @@ static void the_dead_keep_nothing(void **state)
     assert_event("A1", id, "delivered", 1);
 }
 
+static void leased_until(apr_time_t until)
+{
+    run_sql(apr_psprintf(pool, "UPDATE events SET lease_until = %" APR_TIME_T_FMT, until));
+}
+
+/* They died while the clock ran ahead. */
+static void nor_do_the_dead_of_tomorrow(void **state)
+{
+    const char *start;
+    const char *id = write_event(outbox, 1, "A1", WXPAY_EVENT_PAID, &start);
+
+    (void)state;
+    leased_until(now() + WXPAY_LEASE_MAX);
+    sweep(other);
+    assert_int_equal(count_calls(), 0);
+    assert_int_equal(resend(1, "A1", id), WXPAY_ECONFLICT);
+    leased_until(now() + WXPAY_LEASE_MAX + 1);
+    sweep(other);
+    assert_int_equal(count_calls(), 1);
+    answer(0, 200);
+    assert_event("A1", id, "delivered", 1);
+    leased_until(now() + WXPAY_LEASE_MAX + 1);
+    assert_int_equal(resend(1, "A1", id), WXPAY_OK);
+    assert_int_equal(count_calls(), 2);
+}
+
 static void a_try_that_lost_its_lease_records_nothing(void **state)
 {
     const char *id = tell(1, "A1", WXPAY_EVENT_PAID);
@@ -1080,6 +1106,7 @@ int main(void)
         test(a_server_that_was_off_does_not_hurry),
         test(tries_are_kept_for_people),
         test(the_dead_keep_nothing),
+        test(nor_do_the_dead_of_tomorrow),
         test(a_try_that_lost_its_lease_records_nothing),
         test(two_processes_never_make_the_same_try),
         inline_test(two_processes_never_make_the_same_try),

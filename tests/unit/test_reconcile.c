@@ -276,6 +276,43 @@ static void a_killed_process_with_the_query(void **state)
     assert_int_equal(order_state(rig, "A1"), WXPAY_ORDER_PAID);
 }
 
+static void leased_until(rig_t *rig, apr_time_t until)
+{
+    rig_count(rig, apr_psprintf(rig->pool,
+                                "UPDATE attempts SET lease_until = %" APR_TIME_T_FMT " RETURNING 1",
+                                until));
+}
+
+/* Its clock ran ahead and is right now. */
+static void a_killed_process_of_tomorrow(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+
+    submit(rig, "A1", 1);
+    rig_says(rig, RIG_SILENT, NULL);
+    wxpay_flow_query(rig->flow, &rig->account, "A1", 0, rig->pool, &snap, &err);
+    wait_for(&rig->queries, 1);
+    rig_says(rig, RIG_OK, "NOTPAY");
+    leased_until(rig, rig_now() + WXPAY_LEASE_MAX - SEC(10));
+    sweep(rig);
+    assert_int_equal(rig->queries, 1);
+    leased_until(rig, rig_now() + WXPAY_LEASE_MAX + SEC(60));
+    sweep(rig); /* what was left undone */
+    assert_int_equal(rig->queries, 2);
+    assert_int_equal(attempt(rig, "A1")->todo, WXPAY_TODO_NONE);
+    assert_int_equal(attempt(rig, "A1")->lease_until, 0);
+    rig_count(rig, "UPDATE attempts SET lease_owner = 'dead' RETURNING 1");
+    rig_forward(SEC(600));
+    leased_until(rig, rig_now() + WXPAY_LEASE_MAX - SEC(10));
+    sweep(rig);
+    assert_int_equal(rig->queries, 2);
+    leased_until(rig, rig_now() + DAY);
+    sweep(rig); /* and what the schedule wants */
+    assert_int_equal(rig->queries, 3);
+}
+
 /* ---- budget, and who speaks for whom ---- */
 
 static void the_longest_due_first_within_the_budget(void **state)
@@ -796,6 +833,7 @@ int main(void)
         T(an_unanswered_query_is_repeated),
         T(a_killed_process_with_the_order),
         T(a_killed_process_with_the_query),
+        T(a_killed_process_of_tomorrow),
         T(the_longest_due_first_within_the_budget),
         T(nobody_speaks_for_the_site),
         T(of_whatever_site),

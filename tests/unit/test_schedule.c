@@ -305,6 +305,26 @@ static void a_buyers_word(void **state)
     assert_false(wxpay_schedule_may_ask(&s.snap, now));
 }
 
+/* One that ends later than any can was taken by a clock that was wrong. */
+static void how_far_a_lease_reaches(void **state)
+{
+    scene_t s;
+
+    (void)state;
+    set_scene(&s, 1);
+    lease(&s.a[0], WXPAY_TODO_QUERY, T0);
+    s.a[0].lease_until = T0 + 1;
+    assert_true(wxpay_plan_leased(&s.a[0], T0));
+    assert_false(wxpay_plan_leased(&s.a[0], T0 + 1));
+    s.a[0].lease_until = T0 + WXPAY_LEASE_MAX;
+    assert_true(wxpay_plan_leased(&s.a[0], T0));
+    assert_false(wxpay_plan_leased(&s.a[0], T0 - 1));
+    assert_null(wxpay_plan_due(&s.snap, T0));
+    s.a[0].lease_until++;
+    assert_false(wxpay_plan_leased(&s.a[0], T0));
+    assert_ptr_equal(wxpay_plan_due(&s.snap, T0), &s.a[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +340,7 @@ int main(void)
         cmocka_unit_test(calls_under_way_at_the_end),
         cmocka_unit_test(no_end_for_these),
         cmocka_unit_test(a_buyers_word),
+        cmocka_unit_test(how_far_a_lease_reaches),
     };
 
     apr_initialize();
