@@ -78,18 +78,22 @@ wxpay_rc_e wxpay_row_notice_count(wxpay_tx_t *tx, const char *mch_id, const char
 typedef enum wxpay_erasable_e {
     WXPAY_ERASABLE_NOTICE,
     WXPAY_ERASABLE_EVENT,
-    WXPAY_ERASABLE_ORDER /* with its attempts */
+    WXPAY_ERASABLE_WAITING, /* an event that is pending, and will be parked */
+    WXPAY_ERASABLE_ORDER    /* with its attempts */
 } wxpay_erasable_e;
 typedef struct wxpay_erasable_t {
     wxpay_erasable_e kind;
     const char *key[WXPAY_ERASABLE_KEYS];
     int keys;
+    apr_time_t before; /* of its kind */
 } wxpay_erasable_t;
 /* The oldest that came before these times and still have something to erase, at most `limit` of
- * each kind. */
+ * each kind (twice that of orders). Pending events are among them where nobody tried them, or older
+ * ones of their order, since; orders that are not over, where their time was over then. */
 wxpay_rc_e wxpay_row_erasable(wxpay_tx_t *tx, apr_time_t notices_before, apr_time_t orders_before,
                               int limit, apr_pool_t *pool, wxpay_erasable_t **list, int *count,
                               wxpay_error_t *err);
+/* Nothing is erased of an event that was taken up meanwhile. */
 wxpay_rc_e wxpay_row_erase(wxpay_tx_t *tx, const wxpay_erasable_t *erasable, wxpay_error_t *err);
 
 #endif

@@ -87,13 +87,31 @@ const char wxpay_sql_erasable_notices[] =
     " AND first_at < ? ORDER BY first_at LIMIT ?";
 const char wxpay_sql_erasable_events[] = "SELECT id FROM events WHERE " WXPAY_SQL_ERASABLE_EVENT
                                          " AND created_at < ? ORDER BY created_at LIMIT ?";
+/* An event that is wanted may have to wait for others of its order that are being tried. */
+const char wxpay_sql_erasable_waiting[] =
+    "SELECT id FROM events e WHERE state = 'pending' AND created_at < ? AND next_at < ? "
+    "AND lease_until < ? AND NOT EXISTS (SELECT 1 FROM events o WHERE o.mch_id = e.mch_id "
+    "AND o.out_trade_no = e.out_trade_no AND o.state = 'pending' AND o.next_at >= ?) "
+    "ORDER BY created_at LIMIT ?";
 const char wxpay_sql_erasable_orders[] =
     "SELECT mch_id, out_trade_no FROM orders WHERE " WXPAY_SQL_ERASABLE_ORDER
     " AND created_at < ? ORDER BY created_at LIMIT ?";
+/* Site by site, as the index that finds them by state begins with it. */
+const char wxpay_sql_erasable_open_orders[] =
+    "WITH RECURSIVE sites (name) AS (SELECT min(site) FROM orders UNION ALL SELECT (SELECT "
+    "min(site) FROM orders WHERE site > name) FROM sites WHERE name IS NOT NULL) "
+    "SELECT mch_id, out_trade_no FROM sites CROSS JOIN orders WHERE site = name "
+    "AND (state = 'NEW' OR state = 'PENDING') AND created_at < ? AND expires_at < ? AND erased = 0 "
+    "AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.mch_id = orders.mch_id "
+    "AND a.out_trade_no = orders.out_trade_no AND a.lease_until >= ?) "
+    "ORDER BY created_at LIMIT ?";
 const char wxpay_sql_erase_notice[] =
     "UPDATE notices SET body = NULL WHERE mch_id = ? AND ref = ? AND verdict = ? AND reason = ?";
 const char wxpay_sql_erase_event[] =
     "UPDATE events SET body = NULL WHERE id = ? AND state <> 'pending'";
+const char wxpay_sql_erase_waiting[] =
+    "UPDATE events SET body = NULL, state = 'parked' "
+    "WHERE id = ? AND state = 'pending' AND next_at < ? AND lease_until < ?";
 const char wxpay_sql_erase_order[] =
     "UPDATE orders SET openid = NULL, payer_openid = NULL, attach = NULL, detail = NULL, "
     "scene_info = NULL, spbill_create_ip = NULL, erased = 1 WHERE mch_id = ? AND out_trade_no = ?";

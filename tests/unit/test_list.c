@@ -314,6 +314,12 @@ static void test_indexes(void **state)
     finds_by(kit, wxpay_sql_list_flagged, "orders_flagged");
     assert_non_null(
         strstr(plan_of(kit, wxpay_sql_attempts), "SEARCH attempts USING INDEX attempts_by_order"));
+    /* Retention looks every minute. */
+    assert_non_null(
+        strstr(plan_of(kit, wxpay_sql_erasable_waiting), "SCAN e USING INDEX events_pending"));
+    assert_non_null(strstr(plan_of(kit, wxpay_sql_erasable_open_orders),
+                           "SEARCH orders USING INDEX orders_by_state (site=? AND state=? AND "
+                           "created_at<?)"));
 }
 
 int main(void)

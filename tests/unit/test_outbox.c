@@ -6,6 +6,7 @@
 #include "delivery.h"
 #include "json.h"
 #include "outbox.h"
+#include "retention.h"
 #include "store_events.h"
 
 #define SITES 20
@@ -813,6 +814,51 @@ static void what_nobody_wants_today_waits_alone(void **state)
     assert_string_equal(calls[2].id, held);
 }
 
+static int erase_after(apr_interval_time_t keep)
+{
+    wxpay_error_t err;
+    int erased;
+
+    assert_int_equal(wxpay_retention_erase(kit->store, 0, now() - keep, 100, &erased, &err),
+                     WXPAY_OK);
+    return erased;
+}
+
+/* But not for ever: what it says is erased in its time, and it is not sent after that. */
+static void what_nobody_wants_for_long_is_parked(void **state)
+{
+    const char *unwanted = tell(0, "A1", WXPAY_EVENT_CLOSED);
+    const char *homeless = tell(1, "B1", WXPAY_EVENT_PAID);
+    const char *wanted = tell(2, "C1", WXPAY_EVENT_PAID);
+    int i;
+
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        answer(i, 500);
+    }
+    targets[0].types = ~WXPAY_EVENT_BIT(WXPAY_EVENT_CLOSED);
+    atomic_store(&gone, accounts[1].site);
+    forward(24 * 3600);
+    sweep(outbox);
+    assert_int_equal(count_calls(), 4);
+    assert_int_equal(erase_after(apr_time_from_sec(24 * 3600 + 60)), 0);
+    assert_int_equal(erase_after(apr_time_from_sec(3600)), 2);
+    assert_event("A1", unwanted, "parked", 1);
+    assert_event("B1", homeless, "parked", 1);
+    assert_event("C1", wanted, "pending", 1);
+    targets[0].types = ~0u;
+    atomic_store(&gone, NULL);
+    sweep(outbox);
+    assert_int_equal(count_calls(), 4);
+    assert_int_equal(resend(0, "A1", unwanted), WXPAY_ECONFLICT);
+    answer(3, 500);
+    assert_int_equal(erase_after(apr_time_from_sec(3600)), 0);
+    forward(60);
+    sweep(outbox);
+    answer(4, 200);
+    assert_event("C1", wanted, "delivered", 3);
+}
+
 /* ---- who is told ---- */
 
 static void nobody_is_told_by_surprise(void **state)
@@ -1115,6 +1161,7 @@ int main(void)
         test(nor_do_older_ones_hold_up_another_try_of_paid),
         test(the_parked_and_the_unwanted_block_nothing),
         test(what_nobody_wants_today_waits_alone),
+        test(what_nobody_wants_for_long_is_parked),
         test(nobody_is_told_by_surprise),
         test(a_site_without_an_owner_waits_and_costs_nothing),
         test(a_hanging_application_delays_no_other),

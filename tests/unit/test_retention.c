@@ -9,6 +9,7 @@
 #include <string.h>
 #include "flow_rig.h"
 #include "retention.h"
+#include "store_rows.h"
 
 #define TXN "4200000000202611240000000001" /* the one that the rig's queries tell */
 #define OTHER_TXN "4200000000202611240000000002"
@@ -190,19 +191,122 @@ static void in_small_commits(void **state)
     assert_int_equal(rig_count(rig, "SELECT count(*) FROM attempts WHERE params IS NULL"), 7);
 }
 
+static long bodies(rig_t *rig)
+{
+    return rig_count(rig, "SELECT count(*) FROM events WHERE body IS NOT NULL");
+}
+
+#define IN_TWO_DAYS "created_at + 172800000000" /* later than erase_all() looks */
+
 static void what_waits_to_be_sent_keeps_its_body(void **state)
 {
     rig_t *rig = *state;
 
     submit(rig, "A1");
     assert_int_equal(pay(rig, "A1", TXN), WXPAY_VERDICT_PAID);
-    rig_count(rig, "UPDATE events SET state = 'pending' RETURNING 1");
+    rig_count(rig, "UPDATE events SET state = 'pending', next_at = " IN_TWO_DAYS " RETURNING 1");
     erase_all(rig);
     assert_true(rig_read(rig, "A1")->order->erased);
-    assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE body IS NOT NULL"), 1);
+    assert_int_equal(bodies(rig), 1);
+    rig_count(rig, "UPDATE events SET next_at = 0, lease_until = " IN_TWO_DAYS " RETURNING 1");
+    erase_all(rig);
+    assert_int_equal(bodies(rig), 1);
     rig_count(rig, "UPDATE events SET state = 'delivered' RETURNING 1");
     erase_all(rig);
-    assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE body IS NOT NULL"), 0);
+    assert_int_equal(bodies(rig), 0);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE state = 'delivered'"), 1);
+}
+
+/* WxPayDeliverTo went while they waited. */
+static void what_nobody_is_told_any_more_is_parked(void **state)
+{
+    rig_t *rig = *state;
+    apr_uint64_t before;
+
+    submit(rig, "A1");
+    assert_int_equal(pay(rig, "A1", TXN), WXPAY_VERDICT_PAID);
+    assert_int_equal(pay(rig, "A1", OTHER_TXN), WXPAY_VERDICT_OVERPAID);
+    rig_count(rig, "UPDATE events SET state = 'pending' RETURNING 1");
+    rig_count(rig, "UPDATE events SET next_at = " IN_TWO_DAYS " WHERE type = 'order.paid' "
+                   "RETURNING 1");
+    erase_all(rig);
+    assert_int_equal(bodies(rig), 2); /* the other may have waited for this one */
+    rig_count(rig, "UPDATE events SET next_at = created_at RETURNING 1");
+    assert_int_equal(erase(rig, 0, rig_now() - DAY, 10), 0);
+    assert_int_equal(erase(rig, 0, rig_now() + 1, 10), 2);
+    assert_int_equal(bodies(rig), 0);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE state = 'parked'"), 2);
+    before = jobs(rig);
+    assert_int_equal(erase(rig, 0, rig_now() + DAY, 10), 0);
+    assert_int_equal(jobs(rig), before);
+}
+
+static wxpay_rc_e erase_one(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_error_t *err)
+{
+    (void)pool;
+    return wxpay_row_erase(tx, baton, err);
+}
+
+static void what_is_taken_up_meanwhile_is_left(void **state)
+{
+    static const char *const changes[] = {
+        "UPDATE events SET id = 'e', state = 'pending', next_at = 1000, lease_until = 0 "
+        "RETURNING 1",
+        "UPDATE events SET next_at = 0, lease_until = 1000 RETURNING 1",
+        "UPDATE events SET state = 'delivered', lease_until = 0 RETURNING 1",
+        "UPDATE events SET state = 'pending' RETURNING 1",
+    };
+    wxpay_erasable_t found = {WXPAY_ERASABLE_WAITING, {"e"}, 1, 1000};
+    rig_t *rig = *state;
+    wxpay_error_t err;
+    int i;
+
+    submit(rig, "A1");
+    assert_int_equal(pay(rig, "A1", TXN), WXPAY_VERDICT_PAID);
+    for (i = 0; i < 4; ++i) {
+        wxpay_job_t *job = wxpay_job_create();
+
+        rig_count(rig, changes[i]);
+        assert_int_equal(wxpay_store_commit(rig->store, job, erase_one, &found, SEC(10), &err),
+                         WXPAY_OK);
+        wxpay_job_release(job);
+        assert_int_equal(bodies(rig), i < 3);
+    }
+}
+
+/* No server speaks for its site any more, so nobody ever learns how it ended. */
+static void orders_that_never_end(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    submit(rig, "A1");
+    wxpay_error_clear(&err);
+    rig_submit(rig, "A2", 100, 0, &snap, &created, &err);
+    rig_count(rig, "UPDATE orders SET site = 'https://gone.example' WHERE out_trade_no = 'A2' "
+                   "RETURNING 1");
+    assert_int_equal(erase(rig, 0, rig_now() + SEC(3600), 10), 0); /* they can still be paid */
+    rig_forward(SEC(10800));
+    rig_count(rig, "UPDATE attempts SET lease_until = " IN_TWO_DAYS " RETURNING 1");
+    assert_int_equal(erase(rig, 0, rig_now(), 10), 1);
+    assert_int_equal(
+        rig_count(rig, "SELECT count(*) FROM orders WHERE erased = 1 AND state = 'NEW'"), 1);
+    rig_count(rig, "UPDATE attempts SET lease_until = 0 RETURNING 1");
+    assert_int_equal(erase(rig, 0, rig_now(), 10), 1);
+    assert_int_equal(erase(rig, 0, rig_now(), 10), 0);
+    snap = rig_read(rig, "A1");
+    assert_true(snap->order->erased);
+    assert_null(snap->order->openid);
+    assert_null(snap->attempts[0]->params);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_PENDING);
+    rig_says(rig, RIG_OK, "NOTPAY"); /* and where the site comes back, it ends after all */
+    assert_int_equal(wxpay_flow_sweep(rig->flow, 5, &err), WXPAY_OK);
+    for (int i = 0; i < 500 && rig_read(rig, "A1")->order->state != WXPAY_ORDER_CLOSED; ++i) {
+        usleep(5000);
+    }
+    assert_int_equal(rig_read(rig, "A1")->order->state, WXPAY_ORDER_CLOSED);
 }
 
 static void duplicates_are_still_duplicates(void **state)
@@ -292,6 +396,9 @@ int main(void)
         T(only_what_is_old_and_over),
         T(in_small_commits),
         T(what_waits_to_be_sent_keeps_its_body),
+        T(what_nobody_is_told_any_more_is_parked),
+        T(what_is_taken_up_meanwhile_is_left),
+        T(orders_that_never_end),
         T(duplicates_are_still_duplicates),
         T(the_same_order_again),
         T(money_that_comes_after_that),
