@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from .shop import SMALLEST
 from .test_api import problem
 
 
@@ -51,6 +52,24 @@ def test_a_slow_gateway_is_waited_for(shop):
         response = shop.api.post_order(members(number))
     assert response.status == 201 and "code_url" in response.json()
     assert 1.9 < time.monotonic() - begun < 6
+
+
+def test_no_call_is_waited_for_longer_than_its_time(new_shop):
+    """The only host there is: nobody knows what came of it, and nobody says anything else."""
+    shop = new_shop(base=SMALLEST.replace(" ${GATEWAY_BACKUP}", ""),
+                    conf="WxPayGatewayTimeout 1s\n")
+    number = shop.number()
+    shop.httpd.expect_log(r"WXP0501: unifiedorder of %s .*\(outcome unknown\)" % number)
+    with shop.behaviour(path="unifiedorder", out_trade_no=number, delay_ms=5000):
+        begun = time.monotonic()
+        response = shop.api.post_order(members(number))
+        assert 0.9 < time.monotonic() - begun < 3
+        assert "it is safe" in problem(response, 504, "gateway_unreachable")["detail"]
+        order = shop.api.get(number)
+        assert (order["state"], order["flags"]) == ("PENDING", [])
+        [attempt] = order["attempts"]
+        assert (attempt["gateway_no"], attempt["state"]) == (number, "SENT")
+        assert shop.calls(number) == 1
 
 
 def test_respond_async(shop):
