@@ -1,11 +1,14 @@
 """The backends' API: who may ask, what an order may say, and what comes back."""
 
+import calendar
 import datetime
 import json
 import re
 import time
 
 import pytest
+
+from gateway import clock
 
 from .shop import API_PATH, SMALLEST
 
@@ -281,6 +284,19 @@ def test_native(shop):
     assert sent["device_info"] == "WEB" and sent["product_id"] == number
     assert json.loads(sent["detail"]) == members["detail"]
     assert "spbill_create_ip" in sent and "openid" not in sent
+
+
+def test_how_long_an_order_can_be_paid(new_shop):
+    shop = new_shop(conf="WxPayOrderTTL 30min\n")
+
+    def ends(**more):
+        """When it ends, in seconds from now, as the API has it; the gateway has the same time."""
+        order = shop.create(trade_type="NATIVE", **more)
+        end = calendar.timegm(time.strptime(order["expires_at"], "%Y-%m-%dT%H:%M:%SZ"))
+        assert clock.parse(shop.ledger(order["out_trade_no"])["params"]["time_expire"]) == end
+        return end - time.time()
+    assert 1790 < ends() <= 1800
+    assert 3590 < ends(time_expire=rfc3339(3600)) <= 3600
 
 
 def test_jsapi(shop):
