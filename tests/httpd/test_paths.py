@@ -1,6 +1,8 @@
 """Routing: rarer things of a site that could get in our way (the common ones: test_in_the_way),
 which URIs are ours, what every answer carries, and look-alike headers."""
 
+import re
+
 import pytest
 
 from .web import Web
@@ -79,6 +81,21 @@ def test_every_answer_is_guarded(new_shop):
         assert reply.header("Referrer-Policy") == "same-origin"
         assert reply.header("Cache-Control") == "no-store"
         assert "default-src 'none'" in reply.header("Content-Security-Policy")
+
+
+def test_every_page_has_a_nonce_of_its_own(new_shop):
+    shop = new_shop(public="http://127.0.0.1:{port}", tls=False)
+    order = shop.create()
+
+    def nonce():
+        """The one in the header, which all styles and scripts of the page bear."""
+        reply = shop.web().get(order["pay_url"])
+        [one] = set(re.findall(r"'nonce-([\w-]{22})'", reply.header("Content-Security-Policy")))
+        elements = re.findall(r"<(style|script)( [^>]*)?>", reply.text)
+        assert {name for name, _ in elements} == {"style", "script"}
+        assert {attributes for _, attributes in elements} == {' nonce="%s"' % one}
+        return one
+    assert nonce() != nonce()
 
 
 def test_look_alikes_never_get_through(new_shop):
