@@ -15,6 +15,7 @@ import pytest
 from gateway.client import GatewayError
 
 from .buyer import WECHAT
+from .deliveries import OTHER_KEY, deliver, event
 from .notices import payment, refused, transaction
 from .shop import GATEWAY, PATHS, Merchant
 from .web import Web
@@ -23,7 +24,8 @@ OPENID = "oCANARYopenid1234567890abcde"
 BUYER_ONLY = {"openid"}  # what the owner of a bearer key may see, and the store holds
 
 # Who is a secret, and the file in conf/wxpay that holds it.
-FILES = {"key": "api.key", "old": "old.key", "api": "site.key", "link": "link.key"}
+FILES = {"key": "api.key", "old": "old.key", "api": "site.key", "link": "link.key",
+         "deliver": "deliver.key"}
 LITERAL = {name: '"%(' + name + ')s"' for name in FILES}
 FILE = {name: "file:${ROOT}/conf/wxpay/" + file for name, file in FILES.items()}
 EXEC = {name: '"exec:${ROOT}/conf/wxpay/tell %s"' % file for name, file in FILES.items()}
@@ -41,6 +43,10 @@ ScriptAlias /cgi/ ${ROOT}/cgi/
     AddOutputFilter INCLUDES .shtml
     AddType text/html .shtml
 </Directory>
+<Location /cgi/order>
+    WxPayHandoff On
+</Location>
+WxPayDeliverTo /cgi/paid
 <Location /status>
     SetHandler server-status
 </Location>
@@ -48,6 +54,10 @@ ScriptAlias /cgi/ ${ROOT}/cgi/
     SetHandler server-info
 </Location>
 """
+# What a script sees of a delivery is kept.
+SCRIPTS = {"env": "echo Content-Type: text/plain\necho\nenv\ncat /proc/$PPID/cmdline\n",
+           "order": 'echo "X-WxPay-Order: $QUERY_STRING"\necho Content-Type: text/plain\necho\n',
+           "paid": "echo Status: 204\necho\n(env; cat) >${0%/*}/../told/$WXPAY_EVENT_ID\n"}
 DUMPS = (("-t", "-D", "DUMP_CONFIG"), ("-t", "-D", "DUMP_RUN_CFG"), ("-t", "-D", "DUMP_VHOSTS"),
          ("-t", "-D", "DUMP_MODULES"), ("-t", "-D", "DUMP_INCLUDES"), ("-t", "-D", "DUMP_WXPAY"),
          ("-S",), ("-M",), ("-L",), ("-l",), ("-V",), ("-t",), ("-e", "trace8", "-t"))
@@ -58,6 +68,10 @@ def random_key(length):
     middle = "".join(secrets.choice(string.ascii_letters + string.digits)
                      for _ in range(length - 12))
     return "Cn+/" + middle + "=~Key/+z"
+
+
+def random_deliver_key():
+    return "whsec_" + base64.b64encode(b"\xff\xef\xbe" + secrets.token_bytes(29)).decode()
 
 
 def base64_cores(data):
@@ -126,22 +140,24 @@ def canary_shop(new_shop, source, **options):
     merchant = Merchant()
     merchant.key, merchant.api_key = random_key(32), random_key(44)
     planted = {"key": merchant.key, "old": random_key(32), "api": merchant.api_key,
-               "link": random_key(40)}
+               "link": random_key(40), "deliver": random_deliver_key()}
     keys = {name: text % planted for name, text in source.items()}
     base = "\n".join(["WxPayAppId ${APPID}", "WxPayMchId ${MCHID}", "WxPayKey " + keys["key"],
                       "WxPayKeyPrevious %s until=2199-12-01T00:00:00Z" % keys["old"],
-                      "WxPayLinkKey " + keys["link"],
+                      "WxPayLinkKey " + keys["link"], "WxPayDeliverKey " + keys["deliver"],
                       "WxPayPublicURL ${PUBLIC}", "WxPayGatewayTimeout 1s 500ms", GATEWAY,
                       PATHS.replace("file:${ROOT}/conf/wxpay/site.key", keys["api"])])
     shop = new_shop(merchant=merchant, base=base, conf=SITE, log_level="trace8", start=False,
                     modules=("include", "cgid", "cgi", "actions"), **options)
     shop.httpd.write("conf/wxpay/tell", TELL, 0o755)
-    shop.httpd.write("cgi/env", "#!/bin/sh\necho Content-Type: text/plain\necho\nenv\n"
-                                "cat /proc/$PPID/cmdline\n", 0o755)
+    for name, text in SCRIPTS.items():
+        shop.httpd.write("cgi/" + name, "#!/bin/sh\n" + text, 0o755)
     shop.httpd.write("htdocs/env.shtml", "<pre><!--#printenv --></pre>\n")
+    shop.httpd.write("told/.keep", "").parent.chmod(0o777)
     for name, file in FILES.items():
         shop.httpd.write("conf/wxpay/" + file, planted[name] + "\n", 0o600)
     shop.planted = {name: text.encode() for name, text in planted.items()}
+    shop.planted["delivers"] = base64.b64decode(planted["deliver"].removeprefix("whsec_"))
     return shop.start()
 
 
@@ -162,6 +178,18 @@ def good_way(shop):
     other, _ = shop.payable(5)
     shop.api.close(other["out_trade_no"])
     return number
+
+
+def handed_off(shop):
+    """A script's order; another one is told of its payment, by nobody else."""
+    number = shop.number("H")
+    page = shop.web().get("/cgi/order?out_trade_no=%s&total_fee=1990&body=Tea" % number)
+    shop.buyer(page.header("Location")).code_url()
+    shop.pay(number, openid=OPENID)
+    shop.gateway.wait(lambda _: shop.api.get(number)["deliveries"][0]["state"] == "delivered")
+    for body in ("{}", event()):
+        assert deliver(shop.web(), "/cgi/paid", body, keys=(OTHER_KEY,)).status == 404
+    assert shop.web().get("/cgi/paid").status == 404
 
 
 def by_link(shop):
@@ -266,9 +294,10 @@ def processes(shop):
 
 
 def files(shop):
-    """All that httpd wrote: logs, run-time files, the store."""
+    """All that httpd wrote: logs, run-time files, the store; and the script that it told."""
     root = shop.httpd.root
-    kept = [path for top in ("logs", "run", "state") for path in sorted((root / top).rglob("*"))]
+    kept = [path for top in ("logs", "run", "state", "told")
+            for path in sorted((root / top).rglob("*"))]
     return {str(path.relative_to(root)): path.read_bytes() for path in kept
             if path.is_file() and path != root / "state/secret"}
 
@@ -278,6 +307,8 @@ BROKEN = {
     "too many": "WxPayKey %s %s\n",
     "in a section": "<Location />\nWxPayKey %s\n</Location>\n",
     "misspelt": "WxPayKeyy %s\n",
+    "no base64": "WxPayDeliverKey %d!\n",
+    "no prefix": "WxPayDeliverKey _%d\n",
 }
 
 
@@ -287,7 +318,8 @@ def broken_configurations(shop, merchant):
     before = (shop.httpd.root / "conf/site.conf").read_text()
     for name, text in BROKEN.items():
         key = merchant.key[:-1] if name == "too short" else merchant.key
-        shop.httpd.set_conf(before + text.replace("%s", key))
+        shop.httpd.set_conf(before + text.replace("%s", key).replace(
+            "%d", shop.planted["deliver"].decode()))
         code, said["httpd -t, " + name] = shop.httpd.run("-t")
         assert code != 0, name
     for name, content in (("too long", merchant.key + "x"), ("blank", merchant.key[:-1] + " "),
@@ -311,6 +343,7 @@ def test_no_secret_comes_out(new_shop, answers, source):
     planted = {**shop.planted, "state": (shop.httpd.state / "secret").read_bytes(),
                "openid": OPENID.encode()}
     number = good_way(shop)
+    handed_off(shop)
     by_link(shop)
     in_wechat(shop)
     signed_with_the_old_key(shop)
@@ -328,8 +361,10 @@ def test_no_secret_comes_out(new_shop, answers, source):
     outputs.update(files(shop))
     assert len(answers) > 60 and len(outputs["logs/error_log"]) > 1000000
     assert OPENID.encode() in outputs["state/db/wxpay.db"]  # it was all there to be found
+    assert any(b"\nWXPAY_PAID=1\n" in outputs[name] for name in outputs if "told/" in name)
     def may_know(secret, where):
-        return secret in BUYER_ONLY and (where.startswith("state/db/") or "/api/orders" in where)
+        return secret in BUYER_ONLY and (where.startswith(("state/db/", "told/"))
+                                         or "/api/orders" in where)
     found = [leak for leak in leaks(planted, outputs) if not may_know(*leak)]
     assert not found
 
