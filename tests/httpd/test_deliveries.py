@@ -230,6 +230,34 @@ def test_restart_and_killed_child_with_no_traffic_afterwards(new_shop, receiver)
         time.sleep(0.05)
 
 
+def test_a_graceful_restart_loses_no_event(new_shop, mpm, receiver):
+    """Three wait for their next try and one is under way: each arrives, under the id it had."""
+    over = threading.Event()
+    receiver.answer = lambda delivery: 503
+    shop = told(new_shop, receiver.url, mpm=mpm)
+    shop.httpd.expect_log(DOWN)
+    numbers = [bought(shop) for _ in range(3)]
+    for number in numbers:
+        wait_events(shop, number, lambda found: found[0]["tries"])
+    shop.httpd.change("UPDATE events SET next_at = next_at + 60000000")  # not while we look on
+    receiver.answer = lambda delivery: (lambda handler: over.wait(20))
+    numbers.append(bought(shop))
+    receiver.wait(numbers[-1])
+    assert shop.httpd.graceful()[0] == 0
+    over.set()
+    receiver.answer = lambda delivery: 200
+    # The old generation did not wait for it: whoever did not hear its end tells it again.
+    assert shop.httpd.change("UPDATE events SET lease_until = 1 WHERE lease_owner IS NOT NULL") == 1
+    shop.httpd.hurry()
+    ids = {}
+    for number in numbers:
+        [event] = wait_events(shop, number, delivered)
+        ids[number] = {event["id"]}
+        first, second = receiver.of(number)
+        assert (first.id, first.body) == (second.id, second.body)
+    assert receiver.accepted() == ids  # whoever remembers an id does everything once
+
+
 def test_a_try_that_died_with_its_process_is_made_again(new_shop, receiver):
     """Killed while the application thinks: the lease runs out, and the same event comes again."""
     over = threading.Event()
