@@ -457,3 +457,31 @@ def test_a_path_of_this_very_server(new_shop, receiver):
     assert ("https://shop.example:%d/hooks/paid.php at 127.0.0.1:%d, order.paid"
             % (shop.httpd.tls_port, shop.httpd.tls_port)) in dump
     assert "a key derived from the state directory's secret" in dump
+
+
+def test_another_server_needs_the_same_key(new_shop, receiver):
+    """Two that derive theirs, for a site of the same name, do not believe each other."""
+    there = new_shop(public="https://shop.example", conf="""
+WxPayDeliverTo /own.php
+<Location "/hooks">
+    WxPayVerifyDelivery On
+    RequestHeader set X-WXPAY-PAID "%{WXPAY_PAID}e" env=WXPAY_PAID
+</Location>
+""", vhost="ProxyPass /hooks/ %s/\n" % receiver.url.removesuffix("/paid"))
+    shop = new_shop(public="https://shop.example", conf="WxPayDeliverCAFile ${CA}\n"
+                    "WxPayDeliverTo https://localhost:%d/hooks/paid\n" % there.httpd.tls_port)
+    there.httpd.expect_log(r"WXP0803: delivery not let in \(sign\): the signature does not match: "
+                           "the sender's WxPayDeliverKey is another one")
+    shop.httpd.expect_log(DOWN + " localhost:.*404.*WxPayDeliverKey must be the same")
+    number = bought(shop)
+    [event] = wait_events(shop, number, lambda found: found[0]["tries"])
+    assert event["tries"][0]["status"] == 404 and not receiver.deliveries
+    for httpd in (there.httpd, shop.httpd):
+        httpd.write("conf/wxpay/deliver.key", KEY + "\n", 0o600)
+        httpd.set_conf((httpd.root / "conf/site.conf").read_text()
+                       + "WxPayDeliverKey file:${ROOT}/conf/wxpay/deliver.key\n")
+        assert httpd.graceful()[0] == 0
+    shop.httpd.hurry()
+    [one] = receiver.wait(number)
+    assert (one.id, one.headers["X-WXPAY-PAID"]) == (event["id"], "1") and one.signed_with(KEY)
+    wait_events(shop, number, delivered)
