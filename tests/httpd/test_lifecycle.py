@@ -19,6 +19,7 @@ import pytest
 from .notices import accepted, at_once, payment, transaction
 from .server import Httpd, module_file
 from .shop import Shop
+from .test_status import STATUS, numbers
 from .web import Web
 
 
@@ -73,7 +74,7 @@ def test_a_stalled_gateway_does_not_hold_up_a_stop(new_shop, mpm):
 
 
 def test_only_a_quarter_waits(new_shop):
-    shop = new_shop(conf="WxPayGatewayTimeout 3s\n")
+    shop = new_shop(conf=STATUS + "WxPayGatewayTimeout 3s\n")
     number = shop.number()
     with shop.behaviour(path="unifiedorder", delay_ms=2000):
         started = time.monotonic()
@@ -90,6 +91,9 @@ def test_only_a_quarter_waits(new_shop):
     assert 6 <= len(granted) <= 25 and refused
     for reply, took in refused:
         assert reply.header("Retry-After") and took < 1.5
+    counted = numbers(shop)
+    assert (counted["Waits_granted"], counted["Waits_refused"]) == (
+        str(len(granted)), str(len(refused)))
     # The places are given back.
     assert order_now(shop, shop.number()).status == 201
 
