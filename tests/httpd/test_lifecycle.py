@@ -374,6 +374,25 @@ def test_the_state_directory_is_made_with_care(new_shop, mask):
     assert (state / "db/wxpay.db").exists()
 
 
+def test_a_store_in_a_place_of_its_own(new_shop):
+    shop = new_shop(conf="WxPayStore sqlite3 ${ROOT}/orders/shop.db\n", start=False)
+    place, user = shop.httpd.root / "orders", shop.httpd.user
+    place.mkdir(0o700)
+    if user:
+        os.chown(place, user.pw_uid, user.pw_gid)
+    shop.start()
+    number = shop.payable(100)[0]["out_trade_no"]
+    assert accepted(shop.notify_raw(paid_notice(shop, number)))
+    for path in place.iterdir():
+        assert of(path) == (0o600, user.pw_uid if user else os.geteuid()), path
+    shop.httpd.restart()
+    assert shop.api.get(number)["state"] == "PAID"
+    with contextlib.closing(sqlite3.connect(place / "shop.db")) as base:
+        assert base.execute("SELECT out_trade_no, state FROM orders").fetchall() \
+            == [(number, "PAID")]
+    assert not list((shop.httpd.state / "db").iterdir())
+
+
 @pytest.mark.parametrize("name", ["", "secret", "db"])
 def test_symbolic_links_are_refused(new_shop, name):
     shop = new_shop()
