@@ -39,6 +39,10 @@ typedef struct wxpay_account_t {
  * refuses MD5 (no downgrade), MD5 configured takes both. Bit set for wxpay_sign_verify(). */
 unsigned wxpay_account_sign_allowed(const wxpay_account_t *account);
 
+/* The appid of an attempt, which keeps the one it was made with when the account's changes; NULL or
+ * empty: the account's. */
+const char *wxpay_account_appid(const wxpay_account_t *account, const char *attempts);
+
 /* Longest time one call can take over all hosts. */
 apr_interval_time_t wxpay_account_deadline(const wxpay_account_t *account);
 

@@ -277,11 +277,12 @@ static wxpay_rc_e add_text(wxpay_fields_t *fields, const char *name, const char 
                  : WXPAY_OK;
 }
 
-wxpay_rc_e wxpay_api_number_request(const wxpay_account_t *account, const char *gateway_no,
-                                    apr_pool_t *pool, wxpay_fields_t **fields, wxpay_error_t *err)
+wxpay_rc_e wxpay_api_number_request(const wxpay_account_t *account, const char *appid,
+                                    const char *gateway_no, apr_pool_t *pool,
+                                    wxpay_fields_t **fields, wxpay_error_t *err)
 {
     wxpay_fields_t *bag = wxpay_fields_create(pool);
-    wxpay_rc_e rc = add_text(bag, "appid", account->appid, err);
+    wxpay_rc_e rc = add_text(bag, "appid", wxpay_account_appid(account, appid), err);
 
     if (rc == WXPAY_OK) {
         rc = add_text(bag, "mch_id", account->mch_id, err);

@@ -86,9 +86,11 @@ wxpay_rc_e wxpay_api_call(const wxpay_api_t *api, const wxpay_account_t *account
                           const wxpay_fields_t *params, apr_pool_t *pool, wxpay_api_done_fn *done,
                           void *baton, wxpay_error_t *err);
 
-/* Requests of orderquery and closeorder for a gateway number. */
-wxpay_rc_e wxpay_api_number_request(const wxpay_account_t *account, const char *gateway_no,
-                                    apr_pool_t *pool, wxpay_fields_t **fields, wxpay_error_t *err);
+/* Requests of orderquery and closeorder for a gateway number. appid: the one its attempt was made
+ * with; NULL or empty: the account's. */
+wxpay_rc_e wxpay_api_number_request(const wxpay_account_t *account, const char *appid,
+                                    const char *gateway_no, apr_pool_t *pool,
+                                    wxpay_fields_t **fields, wxpay_error_t *err);
 
 /* Pure: interpret the body of a reply to `request`. Used by the above and by tests and fuzzers. */
 void wxpay_api_interpret(wxpay_xml_t *xml, const wxpay_account_t *account, wxpay_op_e op,

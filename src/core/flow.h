@@ -154,8 +154,10 @@ const char *wxpay_verdict_name(wxpay_verdict_e verdict);
  * or of account->confirm_min_fen at least, is UNCONFIRMED (answer FAIL): it changes nothing but the
  * journal, and an orderquery is started, not waited for; what that finds paid is RECONCILED, and
  * the gateway's next try a DUPLICATE. Copies that come meanwhile start no further query.
- * Errors (answer FAIL): WXPAY_ESTORE, WXPAY_EBUSY, and WXPAY_ESIGN when its order was opened with
- * HMAC-SHA256 and the notice came with MD5, or when account->previous_until is over. */
+ * Errors (answer FAIL): WXPAY_ESTORE, WXPAY_EBUSY, WXPAY_ESIGN when its order was opened with
+ * HMAC-SHA256 and the notice came with MD5, or when account->previous_until is over, and
+ * WXPAY_EMISMATCH when a payment's appid is not that of its attempt (the account's, where there is
+ * none). */
 wxpay_rc_e wxpay_flow_notice(wxpay_flow_t *flow, const wxpay_account_t *account,
                              const wxpay_notice_t *notice, apr_interval_time_t wait,
                              apr_pool_t *pool, wxpay_verdict_e *verdict, int *success,

@@ -43,6 +43,7 @@ wxpay_identity_t *wxpay_identity_copy(apr_pool_t *pool, const wxpay_identity_t *
 void wxpay_notice_copy(apr_pool_t *pool, const wxpay_notice_t *from, wxpay_notice_t *to)
 {
     *to = *from;
+    to->appid = apr_pstrdup(pool, from->appid);
     to->mch_id = apr_pstrdup(pool, from->mch_id);
     to->sub_mch_id = apr_pstrdup(pool, from->sub_mch_id);
     to->sub_appid = apr_pstrdup(pool, from->sub_appid);

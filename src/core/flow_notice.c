@@ -30,6 +30,23 @@ static wxpay_rc_e configured_sign_type(const notice_job_t *job, wxpay_error_t *e
                            "was opened with MD5");
 }
 
+/* The account may have moved to another appid since the attempt was made (NULL: there is none). */
+static int same_appid(const wxpay_account_t *account, const wxpay_attempt_t *a,
+                      const wxpay_notice_t *n)
+{
+    return !wxpay_flow_differs(n->appid, wxpay_account_appid(account, a ? a->appid : NULL));
+}
+
+static wxpay_rc_e appid_of(const notice_job_t *job, const wxpay_attempt_t *a, wxpay_error_t *err)
+{
+    if (same_appid(job->account, a, &job->notice)) {
+        return WXPAY_OK;
+    }
+    return wxpay_error_named(err, WXPAY_EMISMATCH, "match notification", "appid",
+                             "appid is not the one of this merchant account%s",
+                             a ? " that the order was opened with" : "");
+}
+
 /* Why this notice alone proves nothing, or NULL. */
 static const char *unconfirmed_why(const wxpay_account_t *account, const wxpay_notice_t *n)
 {
@@ -86,8 +103,11 @@ static wxpay_rc_e matched(wxpay_tx_t *tx, notice_job_t *job, wxpay_snapshot_t *s
 static wxpay_rc_e orphan(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool, wxpay_error_t *err)
 {
     const wxpay_notice_t *n = &job->notice;
-    wxpay_rc_e rc = configured_sign_type(job, err);
+    wxpay_rc_e rc = appid_of(job, NULL, err);
 
+    if (rc == WXPAY_OK) {
+        rc = configured_sign_type(job, err);
+    }
     if (rc == WXPAY_OK) {
         rc = wxpay_flow_orphan(job->flow, tx, job->account, n, unconfirmed_why(job->account, n),
                                pool, &job->orphan, &job->started, err);
@@ -108,6 +128,9 @@ static wxpay_rc_e payment(wxpay_tx_t *tx, notice_job_t *job, apr_pool_t *pool, w
     rc = wxpay_row_attempt_get(tx, n->mch_id, n->gateway_no, pool, &found, err);
     if (rc == WXPAY_ENOTFOUND) {
         return orphan(tx, job, pool, err);
+    }
+    if (rc == WXPAY_OK) {
+        rc = appid_of(job, found, err);
     }
     if (rc != WXPAY_OK) {
         return rc;
@@ -171,6 +194,7 @@ static wxpay_rc_e work(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
 /* ---- the way without a commit: what is recorded already ---- */
 
 typedef struct seen_t {
+    const wxpay_account_t *account;
     const wxpay_notice_t *notice;
     int duplicate;
 } seen_t;
@@ -184,7 +208,7 @@ static wxpay_rc_e look(wxpay_tx_t *tx, void *baton, apr_pool_t *pool, wxpay_erro
     wxpay_rc_e rc = wxpay_row_attempt_get(tx, n->mch_id, n->gateway_no, pool, &a, err);
 
     seen->duplicate = 0;
-    if (rc != WXPAY_OK || a->state != WXPAY_ATTEMPT_PAID ||
+    if (rc != WXPAY_OK || a->state != WXPAY_ATTEMPT_PAID || !same_appid(seen->account, a, n) ||
         (a->sign_type == WXPAY_SIGN_HMAC_SHA256 && n->sign_type == WXPAY_SIGN_MD5)) {
         return rc == WXPAY_ENOTFOUND ? WXPAY_OK : rc;
     }
@@ -295,7 +319,7 @@ wxpay_rc_e wxpay_flow_notice(wxpay_flow_t *flow, const wxpay_account_t *account,
                              apr_pool_t *pool, wxpay_verdict_e *verdict, int *success,
                              wxpay_error_t *err)
 {
-    seen_t seen = {notice, 0};
+    seen_t seen = {account, notice, 0};
     wxpay_job_t *job;
     notice_job_t *baton;
     wxpay_rc_e rc;

@@ -166,8 +166,8 @@ static void on_reply(void *baton, const wxpay_api_result_t *result)
                                                 result->trade_state == WXPAY_TRADE_REFUND);
 
     wxpay_error_clear(&err);
-    if (!paid ||
-        wxpay_notice_from_query(result->fields, q->account, q->pool, &q->found, &err) != WXPAY_OK) {
+    if (!paid || wxpay_notice_from_query(result->fields, q->account, NULL, q->pool, &q->found,
+                                         &err) != WXPAY_OK) {
         end(q);
         return;
     }
@@ -199,7 +199,7 @@ void wxpay_flow_orphan_ask(wxpay_flow_t *flow, const wxpay_account_t *account,
     q->place = place;
     q->gateway_no = apr_pstrdup(pool, notice->gateway_no);
     wxpay_error_clear(&err);
-    if (wxpay_api_number_request(account, q->gateway_no, pool, &params, &err) != WXPAY_OK ||
+    if (wxpay_api_number_request(account, NULL, q->gateway_no, pool, &params, &err) != WXPAY_OK ||
         wxpay_api_call(flow->api, account, WXPAY_OP_ORDERQUERY, params, pool, on_reply, q, &err) !=
             WXPAY_OK) {
         end(q);

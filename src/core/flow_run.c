@@ -114,7 +114,8 @@ static wxpay_rc_e apply_paid(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *
     wxpay_verdict_e verdict;
     wxpay_rc_e rc;
 
-    rc = wxpay_notice_from_query(run->result->fields, run->account, run->pool, &notice, err);
+    rc = wxpay_notice_from_query(run->result->fields, run->account, a->appid, run->pool, &notice,
+                                 err);
     if (rc != WXPAY_OK) {
         wxpay_log(run->flow->log, WXPAY_LOG_ERR,
                   "WXP0506: number %s: the gateway says it is paid, but its answer cannot be read "
@@ -319,7 +320,8 @@ static void go_on(wxpay_run_t *run)
     }
     else {
         op = run->doing_todo == WXPAY_TODO_QUERY ? WXPAY_OP_ORDERQUERY : WXPAY_OP_CLOSEORDER;
-        rc = wxpay_api_number_request(run->account, run->doing, run->pool, &params, &err);
+        rc = wxpay_api_number_request(run->account, run->next->appid, run->doing, run->pool,
+                                      &params, &err);
     }
     if (rc == WXPAY_OK) {
         rc = wxpay_api_call(run->flow->api, run->account, op, params, run->pool, on_reply, run,

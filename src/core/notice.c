@@ -38,9 +38,9 @@ static wxpay_rc_e require_same(const wxpay_fields_t *fields, const char *name, c
 }
 
 static wxpay_rc_e require_ours(const wxpay_fields_t *fields, const wxpay_account_t *account,
-                               wxpay_error_t *err)
+                               const char *appid, wxpay_error_t *err)
 {
-    wxpay_rc_e rc = require_same(fields, "appid", account->appid, err);
+    wxpay_rc_e rc = require_same(fields, "appid", wxpay_account_appid(account, appid), err);
 
     return rc == WXPAY_OK ? require_same(fields, "mch_id", account->mch_id, err) : rc;
 }
@@ -141,6 +141,7 @@ static void read_optional(wxpay_notice_t *notice)
 {
     const wxpay_fields_t *fields = notice->fields;
 
+    notice->appid = value_of(fields, "appid");
     notice->sub_mch_id = value_of(fields, "sub_mch_id");
     notice->sub_appid = value_of(fields, "sub_appid");
     notice->fee_type = value_of(fields, "fee_type");
@@ -211,7 +212,8 @@ static wxpay_rc_e read_payment(wxpay_notice_t *notice, const wxpay_account_t *ac
         rc = read_outcome(fields, "result_code", &success, err);
     }
     if (rc == WXPAY_OK) {
-        rc = require_ours(fields, account, err);
+        /* a payment's stands with its order, as the type of its signature does */
+        rc = require_ours(fields, account, success ? value_of(fields, "appid") : NULL, err);
     }
     if (rc == WXPAY_OK && !success) {
         rc = require_our_sub(fields, account, err);
@@ -317,7 +319,7 @@ static wxpay_rc_e read_refund(wxpay_notice_t *notice, const char *req_info, wxpa
                                "return_code is FAIL in a refund notification");
     }
     if (rc == WXPAY_OK) {
-        rc = require_ours(outer, account, err);
+        rc = require_ours(outer, account, NULL, err);
     }
     if (rc == WXPAY_OK) {
         rc = require_our_sub(outer, account, err);
@@ -362,7 +364,8 @@ wxpay_rc_e wxpay_notice_read(wxpay_xml_t *xml, const wxpay_account_t *account, c
 }
 
 wxpay_rc_e wxpay_notice_from_query(const wxpay_fields_t *reply, const wxpay_account_t *account,
-                                   apr_pool_t *pool, wxpay_notice_t **notice, wxpay_error_t *err)
+                                   const char *appid, apr_pool_t *pool, wxpay_notice_t **notice,
+                                   wxpay_error_t *err)
 {
     wxpay_notice_t *read = apr_pcalloc(pool, sizeof(*read));
     const char *state = value_of(reply, "trade_state");
@@ -377,7 +380,7 @@ wxpay_rc_e wxpay_notice_from_query(const wxpay_fields_t *reply, const wxpay_acco
     read->sign_type = sign && strlen(sign) == 64 ? WXPAY_SIGN_HMAC_SHA256 : WXPAY_SIGN_MD5;
     read->fields = reply;
     read->mch_id = account->mch_id;
-    rc = require_ours(reply, account, err);
+    rc = require_ours(reply, account, appid, err);
     if (rc == WXPAY_OK) {
         rc = require_our_sub(reply, account, err);
     }

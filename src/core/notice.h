@@ -25,6 +25,8 @@ typedef struct wxpay_notice_t {
     wxpay_sign_e sign_type; /* 0 for refunds */
     int previous_key;       /* only account->previous_key verifies (or decrypts) it: whether that
                                still counts, and that it alone proves nothing, is flow's to see to */
+    const char *appid;      /* as the message names it; NULL for refunds. A payment's may be the one
+                               of before, which is flow's to see to */
     const char *mch_id;
     const char *sub_mch_id; /* as the message names them; NULL when absent or empty */
     const char *sub_appid;
@@ -52,22 +54,25 @@ typedef struct wxpay_notice_t {
  * account, then required members and digits, then values that could be re-cut. The key is the
  * account's, and where that does not fit, its previous one. Left to flow, which knows the order:
  * both signature types verify here, but MD5 is refused where the order was opened with HMAC-SHA256,
- * and for unknown orders what wxpay_account_sign_allowed() leaves out; a payment's sub_mch_id and
- * sub_appid are only taken over; the previous key's time. Messages without a payment must name the
- * account's own sub-merchant (absent = not configured; a sub_appid may be left out). Strings live
- * in pool; raw points at body (not copied). A refund's outer document is unsigned: of it only
- * return_code, appid, mch_id and sub_* are compared, and none of it is kept. Errors: WXPAY_EPARSE,
- * WXPAY_ESIGN, WXPAY_EMISMATCH (all of them mean: refused). */
+ * and for unknown orders what wxpay_account_sign_allowed() leaves out; a payment's appid (it must
+ * have one), sub_mch_id and sub_appid are only taken over; the previous key's time. Messages
+ * without a payment must name the account's own appid and sub-merchant (absent = not configured; a
+ * sub_appid may be left out). Strings live in pool; raw points at body (not copied). A refund's
+ * outer document is unsigned: of it only return_code, appid, mch_id and sub_* are compared, and
+ * none of it is kept. Errors: WXPAY_EPARSE, WXPAY_ESIGN, WXPAY_EMISMATCH (all of them mean:
+ * refused). */
 wxpay_rc_e wxpay_notice_read(wxpay_xml_t *xml, const wxpay_account_t *account, const char *body,
                              apr_size_t len, apr_pool_t *pool, wxpay_notice_t **notice,
                              wxpay_error_t *err);
 
 /* A payment as an orderquery reply tells it (trade_state SUCCESS or REFUND), bound to the request
- * already; same checks on members as above, but time_end may be absent. raw is NULL. The notice
+ * already; same checks on members as above, but time_end may be absent. appid: the one that was
+ * asked with, which the reply must name; NULL or empty: the account's. raw is NULL. The notice
  * refers to reply, which must live as long.
  * Errors: WXPAY_EMISMATCH, WXPAY_EPARSE, WXPAY_ESIGN (a value that could be re-cut). */
 wxpay_rc_e wxpay_notice_from_query(const wxpay_fields_t *reply, const wxpay_account_t *account,
-                                   apr_pool_t *pool, wxpay_notice_t **notice, wxpay_error_t *err);
+                                   const char *appid, apr_pool_t *pool, wxpay_notice_t **notice,
+                                   wxpay_error_t *err);
 
 /* The answer to the gateway in the compact CDATA form it understands (static text). */
 const char *wxpay_notice_answer(int success);

@@ -78,7 +78,8 @@ static int handle_body(request_rec *r, const mod_wxpay_server_t *cfg,
     case WXPAY_OK:
         note(r, wxpay_verdict_name(verdict), notice->gateway_no);
         return answer(r, success);
-    case WXPAY_ESIGN: /* the key is known, but it does not count for this one */
+    case WXPAY_ESIGN:     /* the key is known, but it does not count for this one */
+    case WXPAY_EMISMATCH: /* nor does the appid */
         return refuse(r, child, &err, "");
     default:
         return store_failed(r, notice, &err);

@@ -30,7 +30,7 @@ static void make_request(fuzz_t *fuzz, uint8_t which)
                : which == 'c' || which == 'C' ? WXPAY_OP_CLOSEORDER
                                               : WXPAY_OP_UNIFIEDORDER;
     fuzz->account.sign_type = which < 'a' ? WXPAY_SIGN_HMAC_SHA256 : WXPAY_SIGN_MD5;
-    if (wxpay_api_number_request(&fuzz->account, "A1001", fuzz->pool, &fuzz->request, &err) !=
+    if (wxpay_api_number_request(&fuzz->account, NULL, "A1001", fuzz->pool, &fuzz->request, &err) !=
         WXPAY_OK) {
         abort();
     }

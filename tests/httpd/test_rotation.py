@@ -1,5 +1,6 @@
 """The API v2 key changes while payments come in: none lost, none refused for good, none believed
-that should not be. And httpd is restarted gracefully again and again under load."""
+that should not be. The same when the app id does. And httpd is restarted gracefully again and again
+under load."""
 
 import datetime
 import http.client
@@ -180,6 +181,80 @@ def test_the_old_key_can_spoil_nothing(new_shop):
         [[row[name] for name in unchanged] for row in before]
     assert len(shop.httpd.rows("SELECT id FROM events")) == 1
     assert accepted(shop.notify_raw(body))  # and the genuine one is still a duplicate
+
+
+# -- the app id
+
+class Move:
+    """A shop that goes from one public account of its merchant number, `before`, to another."""
+
+    def __init__(self, shop):
+        self.shop = shop
+        self.before = shop.merchant.appid
+        self.after = Merchant().appid
+        self.bound(self.before, self.after)
+
+    def bound(self, *appids):
+        """The app ids that the gateway takes from the merchant."""
+        self.shop.gateway.merchant(mch_id=self.shop.merchant.mch_id, appids=appids,
+                                   key=self.shop.merchant.key)
+
+    def at_the_shop(self):
+        conf = self.shop.httpd.conf_file
+        conf.write_text(conf.read_text().replace("Define APPID " + self.before,
+                                                 "Define APPID " + self.after))
+        code, said = self.shop.httpd.graceful()
+        assert code == 0, said
+        self.shop.merchant.appid = self.after
+
+    def opened_under(self, number):
+        row, = self.shop.httpd.rows("SELECT appid FROM attempts WHERE gateway_no = ?", number)
+        return row["appid"]
+
+
+def test_orders_outlive_their_app_id(new_shop):
+    shop = new_shop()
+    move = Move(shop)
+    told, asked, lost, unpaid = (shop.payable(100)[0]["out_trade_no"] for _ in range(4))
+    move.at_the_shop()
+    new = shop.payable(100)[0]["out_trade_no"]
+    assert (move.opened_under(told), move.opened_under(new)) == (move.before, move.after)
+    for number in (told, new):
+        shop.pay(number)
+        assert shop.row(number)["state"] == "PAID"
+    # Of these the gateway is asked, and it knows them under the app id they were made with.
+    move.bound(move.before)
+    for number in (asked, lost):
+        shop.pay(number, notify=False, wait=False)
+    assert shop.api.refresh(asked)["state"] == "PAID"
+    shop.httpd.hurry()
+    shop.wait_state(lost, "PAID")
+    assert shop.api.close(unpaid)["state"] == "CLOSED"
+    assert shop.ledger(unpaid)["state"] == "CLOSED"
+    verdicts = {row["gateway_no"]: row["verdict"] for row in shop.httpd.rows(
+        "SELECT gateway_no, verdict FROM notices")}
+    assert verdicts == {told: "paid", new: "paid", asked: "reconciled", lost: "reconciled"}
+
+
+def test_an_app_id_of_before_vouches_for_no_other_order(new_shop):
+    """Only for a number that was opened under it: not for a new one, nor for an unknown one."""
+    shop = new_shop(conf="WxPayOrphans Deliver\n")
+    move = Move(shop)
+    old = shop.payable(100)[0]["out_trade_no"]
+    move.at_the_shop()
+    new = shop.payable(100)[0]["out_trade_no"]
+    shop.httpd.expect_log("WXP0302: .*: appid is not the one of this merchant account")
+    for number, appid in ((new, move.before), (shop.number("NOBODYS"), move.before),
+                          (old, move.after), (old, Merchant().appid)):
+        assert refused(shop.notify_raw(payment(shop.merchant, number, 100, transaction(1),
+                                               appid=appid)))
+    assert not shop.httpd.rows("SELECT * FROM notices")
+    assert {shop.row(number)["state"] for number in (old, new)} == {"PENDING"}
+    for _ in range(2):
+        assert accepted(shop.notify_raw(payment(shop.merchant, old, 100, transaction(1),
+                                                appid=move.before)))
+    assert refused(shop.notify_raw(payment(shop.merchant, old, 100, transaction(1))))
+    assert shop.row(old)["state"] == "PAID"
 
 
 # -- graceful restarts

@@ -391,6 +391,7 @@ wxpay_notice_t *rig_notice(rig_t *rig, const char *gateway_no, const char *trans
 
     n->kind = WXPAY_NOTICE_PAYMENT;
     n->sign_type = WXPAY_SIGN_MD5;
+    n->appid = rig->account.appid;
     n->mch_id = rig->account.mch_id;
     n->gateway_no = gateway_no;
     n->transaction_id = transaction_id;

@@ -111,14 +111,20 @@ static wxpay_fields_t *unifiedorder(const char *trade_type)
     return fields;
 }
 
-static wxpay_fields_t *by_number(void)
+static wxpay_fields_t *by_number_as(const char *appid)
 {
     wxpay_fields_t *fields;
     wxpay_error_t err;
 
-    assert_int_equal(wxpay_api_number_request(&stage->account, NUMBER, stage->pool, &fields, &err),
-                     WXPAY_OK);
+    assert_int_equal(
+        wxpay_api_number_request(&stage->account, appid, NUMBER, stage->pool, &fields, &err),
+        WXPAY_OK);
     return fields;
+}
+
+static wxpay_fields_t *by_number(void)
+{
+    return by_number_as(NULL);
 }
 
 /* ---- the scripted transport ---- */
@@ -380,6 +386,20 @@ static void requests_by_number(void **state)
     stage->account.sub_appid = stage->account.sub_mch_id = NULL;
     stage->account.sign_type = WXPAY_SIGN_MD5;
     assert_int_equal(by_number()->count, 3);
+}
+
+/* The account has another appid now; the attempt goes on under its own. */
+static void requests_by_number_under_an_earlier_appid(void **state)
+{
+    wxpay_fields_t *fields = by_number_as("wx0");
+
+    (void)state;
+    assert_string_equal(wxpay_fields_get(fields, "appid"), "wx0");
+    assert_int_equal(fields->count, 3);
+    assert_string_equal(wxpay_fields_get(by_number_as(""), "appid"), "wx1");
+    assert_string_equal(wxpay_fields_get(by_number_as(NULL), "appid"), "wx1");
+    assert_disbelieved(read_reply(WXPAY_OP_CLOSEORDER, fields, signed_reply(GOOD)), WXPAY_EMISMATCH,
+                       "appid");
 }
 
 /* ---- failing over ---- */
@@ -766,6 +786,7 @@ int main(void)
         test(the_request_decides_the_type_of_signature),
         test(requests_that_cannot_be_sent),
         test(requests_by_number),
+        test(requests_by_number_under_an_earlier_appid),
         test(the_same_bytes_go_to_the_backup),
         test(signed_or_xml_answers_stay_where_they_are),
         test(ambiguity_is_that_of_both_hosts),

@@ -277,6 +277,7 @@ static void *report_once(void *arg)
 
     memset(&n, 0, sizeof(n));
     n.sign_type = WXPAY_SIGN_MD5;
+    n.appid = rig->account.appid;
     n.mch_id = "1900000109";
     n.gateway_no = "A1";
     n.transaction_id = TXN;

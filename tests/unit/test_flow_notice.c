@@ -300,6 +300,7 @@ static void *notify_once(void *arg)
 
     memset(&n, 0, sizeof(n));
     n.sign_type = WXPAY_SIGN_MD5;
+    n.appid = rig->account.appid;
     n.mch_id = "1900000109";
     n.gateway_no = "A1";
     n.transaction_id = TXN;
@@ -400,6 +401,84 @@ static void vectors_that_need_the_store(void **state)
     assert_int_equal(seen, 12);
 }
 
+static void the_vector_of_another_appid(void **state)
+{
+    json_error_t error;
+    json_t *doc = json_load_file("tests/vectors/v2-notifications.json", 0, &error);
+    json_t *file = json_pack("{s:s, s:i}", "out_trade_no", "ORDER20240101000001", "total_fee", 100);
+    json_t *one;
+    size_t i;
+    int seen = 0;
+
+    (void)state;
+    assert_non_null(doc);
+    json_array_foreach (json_object_get(doc, "notifications"), i, one) {
+        if (!strcmp(json_string_value(json_object_get(one, "name")),
+                    "another appid, signed with our key")) {
+            assert_false(decide(one, file));
+            assert_false(decide(one, NULL));
+            seen++;
+        }
+    }
+    assert_int_equal(seen, 1);
+    json_decref(file);
+    json_decref(doc);
+}
+
+static void another_appid_is_refused(rig_t *rig, const wxpay_notice_t *n)
+{
+    wxpay_verdict_e verdict;
+    wxpay_error_t err;
+    int success = 1;
+
+    assert_int_equal(wxpay_flow_notice(rig->flow, &rig->account, n, apr_time_from_sec(3), rig->pool,
+                                       &verdict, &success, &err),
+                     WXPAY_EMISMATCH);
+    assert_false(success);
+    assert_string_equal(err.field, "appid");
+}
+
+/* A1 was opened under the appid of before. */
+static void appid_changed_while_orders_are_open(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_notice_t *before = rig_notice(rig, "A1", TXN, 100);
+    wxpay_notice_t *unknown = rig_notice(rig, "X9", OTHER_TXN, 100);
+    wxpay_notice_t *now;
+    int success;
+
+    rig->account.appid = "wxaaaaaaaaaaaaaaaa";
+    rig->account.deliver_orphans = 1;
+    now = rig_notice(rig, "A1", TXN, 100);
+    another_appid_is_refused(rig, now);
+    another_appid_is_refused(rig, unknown); /* no attempt vouches for it */
+    assert_int_equal(rig_read(rig, "A1")->order->state, WXPAY_ORDER_PENDING);
+    assert_int_equal(rig_notify(rig, before, &success), WXPAY_VERDICT_PAID);
+    assert_true(success);
+    assert_int_equal(rig_notify(rig, before, &success), WXPAY_VERDICT_DUPLICATE);
+    another_appid_is_refused(rig, now);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM events"), 1);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM notices"), 1);
+}
+
+/* Its own appid in what is asked of the gateway, too. */
+static void appid_changed_and_the_notification_lost(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+
+    rig->account.appid = "wxaaaaaaaaaaaaaaaa";
+    rig->paid_fee = 100;
+    rig_says(rig, RIG_OK, "SUCCESS");
+    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
+                                      rig->pool, &snap, &err),
+                     WXPAY_OK);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
+    assert_non_null(strstr(rig->last_query, snap->attempts[0]->appid));
+    assert_null(strstr(rig->last_query, rig->account.appid));
+}
+
 static void sign_type_changed_while_orders_are_open(void **state)
 {
     rig_t *rig = *state;
@@ -431,6 +510,9 @@ int main(void)
         T(attach_that_differs_is_only_flagged),
         T(two_hundred_at_once_pay_once),
         T(sign_type_changed_while_orders_are_open),
+        T(appid_changed_while_orders_are_open),
+        T(appid_changed_and_the_notification_lost),
+        cmocka_unit_test(the_vector_of_another_appid),
         cmocka_unit_test(vectors_that_need_the_store),
     };
 

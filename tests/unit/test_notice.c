@@ -19,6 +19,7 @@ static wxpay_xml_t *xml;
 static wxpay_account_t account;
 static wxpay_notice_t *notice;
 static wxpay_error_t err;
+static const char *asked_as; /* appid of a query; NULL: the account's */
 
 static int setup(void **state)
 {
@@ -27,6 +28,7 @@ static int setup(void **state)
     }
     pool = *state;
     xml = wxpay_xml_create(pool);
+    asked_as = NULL;
     memset(&account, 0, sizeof(account));
     account.appid = "wx0123456789abcdef";
     account.mch_id = "1900000109";
@@ -91,6 +93,7 @@ static void a_payment_is_typed(void **state)
     assert_int_equal(read_with("attach", "a=1&b=2"), WXPAY_OK);
     assert_int_equal(notice->kind, WXPAY_NOTICE_PAYMENT);
     assert_int_equal(notice->sign_type, WXPAY_SIGN_HMAC_SHA256);
+    assert_string_equal(notice->appid, "wx0123456789abcdef");
     assert_string_equal(notice->mch_id, "1900000109");
     assert_string_equal(notice->gateway_no, "A-1");
     assert_string_equal(notice->transaction_id, "4200000000202401010000000001");
@@ -127,7 +130,6 @@ static void a_payment_must_be_complete_and_clean(void **state)
         {"result_code", "OK", WXPAY_EPARSE},
         {"appid", NULL, WXPAY_EMISMATCH},
         {"appid", "", WXPAY_EMISMATCH},
-        {"appid", "wx0123456789abcdeF", WXPAY_EMISMATCH},
         {"mch_id", NULL, WXPAY_EMISMATCH},
         {"mch_id", "19000001090", WXPAY_EMISMATCH},
         {"out_trade_no", NULL, WXPAY_EPARSE},
@@ -166,11 +168,11 @@ static void refusals_come_in_order(void **state)
 
     (void)state;
     /* not authentic counts before not ours, not ours before incomplete */
-    fields = payment("appid", "wxffffffffffffffff");
+    fields = payment("mch_id", "1900000110");
     wxpay_fields_add_ref(fields, "sign", "00000000000000000000000000000000", NULL);
     assert_int_equal(read_fields(fields), WXPAY_ESIGN);
     fields = payment("total_fee", "-1");
-    fields->items[0].value = "wxffffffffffffffff";
+    fields->items[1].value = "1900000110";
     assert_int_equal(read_fields(fields), WXPAY_EMISMATCH);
 }
 
@@ -195,6 +197,24 @@ static void no_payment_without_two_successes(void **state)
     assert_int_equal(read_fields(fields), WXPAY_OK);
     assert_int_equal(notice->kind, WXPAY_NOTICE_NOTPAID);
     assert_null(notice->gateway_no);
+}
+
+/* The account's may have changed since the order was opened; its attempt says which one it was. */
+static void the_appid_of_payments_is_only_read(void **state)
+{
+    (void)state;
+    assert_int_equal(read_with("appid", "wx0123456789abcdeF"), WXPAY_OK);
+    assert_string_equal(notice->appid, "wx0123456789abcdeF");
+}
+
+static void the_appid_of_all_else_must_be_ours(void **state)
+{
+    wxpay_fields_t *failed = payment("result_code", "FAIL");
+
+    (void)state;
+    failed->items[0].value = "wx0123456789abcdeF";
+    assert_int_equal(read_fields(failed), WXPAY_EMISMATCH);
+    assert_string_equal(err.field, "appid");
 }
 
 /* Whose sub-merchant a payment belongs to is compared with its order; all else must name ours. */
@@ -252,7 +272,7 @@ static void sub_merchants_of_all_else_must_be_ours(void **state)
             }
         }
         assert_int_equal(read_fields(failed), cases[i].rc);
-        assert_int_equal(wxpay_notice_from_query(reply, &account, pool, &notice, &err),
+        assert_int_equal(wxpay_notice_from_query(reply, &account, NULL, pool, &notice, &err),
                          cases[i].rc);
     }
 }
@@ -403,7 +423,22 @@ static wxpay_rc_e from_query(const char *state, const char *changed, const char 
         wxpay_fields_add_ref(reply, "trade_state", state, NULL);
     }
     notice = NULL;
-    return wxpay_notice_from_query(reply, &account, pool, &notice, &err);
+    return wxpay_notice_from_query(reply, &account, asked_as, pool, &notice, &err);
+}
+
+static void a_paid_query_names_the_appid_it_was_asked_with(void **state)
+{
+    const char *before = "wx00000000000000aa";
+
+    (void)state;
+    assert_int_equal(from_query("SUCCESS", "appid", before), WXPAY_EMISMATCH);
+    asked_as = before;
+    assert_int_equal(from_query("SUCCESS", "appid", before), WXPAY_OK);
+    assert_string_equal(notice->appid, before);
+    assert_int_equal(from_query("SUCCESS", NULL, NULL), WXPAY_EMISMATCH);
+    assert_string_equal(err.field, "appid");
+    asked_as = "";
+    assert_int_equal(from_query("SUCCESS", NULL, NULL), WXPAY_OK);
 }
 
 static void a_paid_query_reads_like_a_payment(void **state)
@@ -443,6 +478,8 @@ int main(void)
         notice_test(a_payment_must_be_complete_and_clean),
         notice_test(refusals_come_in_order),
         notice_test(no_payment_without_two_successes),
+        notice_test(the_appid_of_payments_is_only_read),
+        notice_test(the_appid_of_all_else_must_be_ours),
         notice_test(sub_merchants_of_payments_are_only_read),
         notice_test(sub_merchants_of_all_else_must_be_ours),
         notice_test(the_previous_key_is_told_apart),
@@ -450,6 +487,7 @@ int main(void)
         notice_test(a_refund_is_decrypted),
         notice_test(a_refund_must_be_complete),
         notice_test(a_paid_query_reads_like_a_payment),
+        notice_test(a_paid_query_names_the_appid_it_was_asked_with),
         notice_test(the_answer_is_compact),
     };
 

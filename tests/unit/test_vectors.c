@@ -25,7 +25,8 @@ static const struct {
      "ORDER20240101000001"},
     {"other currency", 100, "JPY", "ORDER20240101000001"},
     {"order number of another order", 100, "CNY", "ORDER_UNKNOWN"},
-    /* which type it had to be stands with the order */
+    /* which appid and which type it had to be stands with the order */
+    {"another appid, signed with our key", 100, "CNY", "ORDER20240101000001"},
     {"MD5 document while module is configured HMAC-SHA256", 100, "CNY", "ORDER20240101000001"},
 };
 
@@ -209,7 +210,6 @@ static void refusals_have_their_own_reason(void **state)
         wxpay_rc_e rc;
         const char *field;
     } cases[] = {
-        {"another appid, signed with our key", WXPAY_EMISMATCH, "appid"},
         {"another merchant's mch_id, signed with our key", WXPAY_EMISMATCH, "mch_id"},
         {"amount with sign", WXPAY_EPARSE, "total_fee"},
         {"amount with leading zero", WXPAY_EPARSE, "total_fee"},
