@@ -50,12 +50,34 @@ wxpay_rc_e wxpay_run_request(wxpay_run_t *run, wxpay_attempt_t *a, apr_time_t no
     return rc;
 }
 
+static void address(wxpay_attempt_t *a, const wxpay_run_t *run, apr_time_t now)
+{
+    const wxpay_account_t *account = run->account;
+    const wxpay_identity_t *identity = run->identity;
+
+    a->trade_type = identity->trade_type;
+    a->appid = account->appid;
+    a->openid = a->trade_type == WXPAY_TRADE_JSAPI ? identity->openid : NULL;
+    a->client_ip = identity->client_ip ? identity->client_ip : account->server_ip;
+    a->sign_type = account->sign_type;
+    a->created_at = now;
+}
+
+/* A number that the gateway has not seen yet serves whoever asked last: devices that take turns
+ * while an earlier code cannot be closed yet use up no numbers. */
+static wxpay_rc_e readdress(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a, apr_time_t now,
+                            wxpay_error_t *err)
+{
+    address(a, run, now);
+    run->touched = 1;
+    return wxpay_row_attempt_readdress(tx, a, err);
+}
+
 /* A new attempt, as the row it becomes: RESERVED, and due at once. */
 static wxpay_rc_e reserve(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
 {
     wxpay_snapshot_t *snap = run->snap;
     wxpay_order_t *order = snap->order;
-    const wxpay_account_t *account = run->account;
     wxpay_attempt_t **list;
     wxpay_attempt_t *a = apr_pcalloc(run->pool, sizeof(*a));
     wxpay_rc_e rc;
@@ -63,13 +85,8 @@ static wxpay_rc_e reserve(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpa
     a->mch_id = order->mch_id;
     a->out_trade_no = order->out_trade_no;
     a->n = snap->count ? snap->attempts[snap->count - 1]->n + 1 : 1;
-    a->trade_type = run->identity->trade_type;
-    a->appid = account->appid;
-    a->openid = a->trade_type == WXPAY_TRADE_JSAPI ? run->identity->openid : NULL;
-    a->client_ip = run->identity->client_ip ? run->identity->client_ip : account->server_ip;
-    a->sign_type = account->sign_type;
+    address(a, run, now);
     a->state = WXPAY_ATTEMPT_RESERVED;
-    a->created_at = now;
     a->todo = WXPAY_TODO_SEND;
     a->next_at = now;
     run->touched = 1;
@@ -89,22 +106,32 @@ static wxpay_rc_e reserve(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpa
     return WXPAY_OK;
 }
 
-/* The newest attempt was refused for good, and it is too soon (or too often) to try under another
- * number: a buyer's page must not hammer the gateway in the merchant's name. */
+static int refuse(wxpay_run_t *run, const wxpay_attempt_t *why, const char *otherwise)
+{
+    wxpay_error_set(&run->call_err, WXPAY_EGATEWAY, "open", "%s",
+                    why->err_detail ? why->err_detail : otherwise);
+    if (why->err_code) {
+        apr_cpystrn(run->call_err.err_code, why->err_code, sizeof(run->call_err.err_code));
+    }
+    return 1;
+}
+
+/* The newest attempt was refused for good, and it is too soon to try under another number: a
+ * buyer's page must not hammer the gateway in the merchant's name. */
 static int refused_lately(wxpay_run_t *run, apr_time_t now)
 {
     const wxpay_attempt_t *newest = wxpay_snapshot_newest(run->snap);
 
-    if (!newest || newest->state != WXPAY_ATTEMPT_FAILED ||
-        (newest->next_at <= now && run->snap->count < WXPAY_ATTEMPTS_MAX)) {
-        return 0;
-    }
-    wxpay_error_set(&run->call_err, WXPAY_EGATEWAY, "open", "%s",
-                    newest->err_detail ? newest->err_detail : "the gateway refused it");
-    if (newest->err_code) {
-        apr_cpystrn(run->call_err.err_code, newest->err_code, sizeof(run->call_err.err_code));
-    }
-    return 1;
+    return newest && newest->state == WXPAY_ATTEMPT_FAILED && newest->next_at > now &&
+           refuse(run, newest, "the gateway refused it");
+}
+
+/* What is open then stays open: it is closed only for the sake of another one. */
+static int too_many(wxpay_run_t *run)
+{
+    return run->snap->count >= WXPAY_ATTEMPTS_MAX &&
+           refuse(run, wxpay_snapshot_newest(run->snap),
+                  "this order was opened too often; use a new out_trade_no");
 }
 
 static wxpay_attempt_t *find(const wxpay_run_t *run)
@@ -123,25 +150,52 @@ static wxpay_attempt_t *find(const wxpay_run_t *run)
     return NULL;
 }
 
+static wxpay_attempt_t *find_unsent(const wxpay_run_t *run)
+{
+    int i;
+
+    for (i = run->snap->count - 1; i >= 0; --i) {
+        if (run->snap->attempts[i]->state == WXPAY_ATTEMPT_RESERVED) {
+            return run->snap->attempts[i];
+        }
+    }
+    return NULL;
+}
+
+/* An attempt of an identity that has none. */
+static wxpay_rc_e open_new(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
+{
+    wxpay_snapshot_t *snap = run->snap;
+    wxpay_attempt_t *unsent = find_unsent(run);
+    wxpay_attempt_state_e *was;
+    wxpay_rc_e rc;
+
+    if (refused_lately(run, now)) {
+        return WXPAY_OK;
+    }
+    if (unsent) {
+        return readdress(run, tx, unsent, now, err);
+    }
+    if (too_many(run)) {
+        return WXPAY_OK;
+    }
+    was = states_of(snap, run->pool);
+    wxpay_plan_close(snap, now); /* at most one attempt is payable */
+    rc = write_attempts(tx, snap, was, err);
+    return rc == WXPAY_OK ? reserve(run, tx, now, err) : rc;
+}
+
 static wxpay_rc_e open_attempt(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
 {
     wxpay_snapshot_t *snap = run->snap;
-    wxpay_attempt_state_e *was;
     wxpay_attempt_t *a;
-    wxpay_rc_e rc;
 
     if (!wxpay_plan_order_open(snap->order, now)) {
         return WXPAY_OK;
     }
     a = find(run);
-    if (!a && refused_lately(run, now)) {
-        return WXPAY_OK;
-    }
     if (!a) {
-        was = states_of(snap, run->pool);
-        wxpay_plan_close(snap, now); /* at most one attempt is payable */
-        rc = write_attempts(tx, snap, was, err);
-        return rc == WXPAY_OK ? reserve(run, tx, now, err) : rc;
+        return open_new(run, tx, now, err);
     }
     if (wxpay_plan_leased(a, now) || a->state == WXPAY_ATTEMPT_RESERVED ||
         (a->state == WXPAY_ATTEMPT_OPEN && a->url_at + WXPAY_CODE_TTL > now)) {

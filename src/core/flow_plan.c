@@ -108,6 +108,12 @@ static void withdraw(wxpay_attempt_t *a)
     a->todo = WXPAY_TODO_NONE;
 }
 
+/* It was tried too early, and when it goes on is settled: asking again changes nothing. */
+static int waits_to_close(const wxpay_attempt_t *a, apr_time_t now)
+{
+    return a->state == WXPAY_ATTEMPT_CLOSING && a->close_at > now;
+}
+
 void wxpay_plan_close(wxpay_snapshot_t *snap, apr_time_t now)
 {
     int i;
@@ -118,7 +124,7 @@ void wxpay_plan_close(wxpay_snapshot_t *snap, apr_time_t now)
         if (a->state == WXPAY_ATTEMPT_RESERVED) {
             withdraw(a);
         }
-        else if (wxpay_plan_live(a)) {
+        else if (wxpay_plan_live(a) && !waits_to_close(a, now)) {
             a->state = WXPAY_ATTEMPT_CLOSING;
             if (a->todo != WXPAY_TODO_QUERY) {
                 a->todo = WXPAY_TODO_CLOSE;

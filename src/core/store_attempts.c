@@ -183,3 +183,23 @@ wxpay_rc_e wxpay_row_attempt_update(wxpay_tx_t *tx, const wxpay_attempt_t *a,
     rc = wxpay_tx_exec(tx, wxpay_sql_attempt_update, v, i, &affected, err);
     return wxpay_row_cas(rc, affected, err);
 }
+
+wxpay_rc_e wxpay_row_attempt_readdress(wxpay_tx_t *tx, const wxpay_attempt_t *a, wxpay_error_t *err)
+{
+    wxpay_value_t v[9];
+    wxpay_rc_e rc;
+    int affected = 0;
+    int i = 0;
+
+    v[i++] = wxpay_value_text(wxpay_trade_name(a->trade_type));
+    v[i++] = wxpay_value_text(a->appid);
+    v[i++] = wxpay_value_text(a->openid);
+    v[i++] = wxpay_value_text(a->client_ip);
+    v[i++] = wxpay_value_text(wxpay_sign_name(a->sign_type));
+    v[i++] = wxpay_value_int(a->created_at);
+    v[i++] = wxpay_value_text(a->mch_id);
+    v[i++] = wxpay_value_text(a->gateway_no);
+    v[i++] = wxpay_value_text(wxpay_attempt_state_name(a->state));
+    rc = wxpay_tx_exec(tx, wxpay_sql_attempt_readdress, v, i, &affected, err);
+    return wxpay_row_cas(rc, affected, err);
+}

@@ -35,6 +35,10 @@ wxpay_rc_e wxpay_row_attempts(wxpay_tx_t *tx, const char *mch_id, const char *ou
 /* Write every member that may change, if the row still has state `was`. Same errors as orders. */
 wxpay_rc_e wxpay_row_attempt_update(wxpay_tx_t *tx, const wxpay_attempt_t *attempt,
                                     wxpay_attempt_state_e was, wxpay_error_t *err);
+/* Write whom it is for (trade_type, appid, openid, client_ip, sign_type, created_at), if it was
+ * never sent. Same errors. */
+wxpay_rc_e wxpay_row_attempt_readdress(wxpay_tx_t *tx, const wxpay_attempt_t *attempt,
+                                       wxpay_error_t *err);
 
 /* An order with something to be done that nobody is doing. */
 typedef struct wxpay_due_t {

@@ -63,6 +63,9 @@ const char wxpay_sql_attempt_update[] =
     "lease_until = ?, "
     "transaction_id = ?, err_code = ?, err_detail = ?, closed_at = ?, ask_at = ?, asked_at = ? "
     "WHERE mch_id = ? AND gateway_no = ? AND state = ?";
+const char wxpay_sql_attempt_readdress[] =
+    "UPDATE attempts SET trade_type = ?, appid = ?, openid = ?, client_ip = ?, sign_type = ?, "
+    "created_at = ? WHERE mch_id = ? AND gateway_no = ? AND state = ? AND sent_at = 0";
 /* The inner names keep the conditions of the indexes unambiguous. */
 #define DUE(date)                                                                                  \
     "SELECT mch_id, out_trade_no, site, " date " FROM attempts JOIN (SELECT mch_id AS m, "         \

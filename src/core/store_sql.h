@@ -14,6 +14,7 @@ extern const char wxpay_sql_attempt_insert[];
 extern const char wxpay_sql_attempt_get[];
 extern const char wxpay_sql_attempts[];
 extern const char wxpay_sql_attempt_update[];
+extern const char wxpay_sql_attempt_readdress[];
 extern const char wxpay_sql_due_asks[];
 extern const char wxpay_sql_due_todos[];
 extern const char wxpay_sql_due_orders[];

@@ -373,6 +373,95 @@ static void early_closing_refused_blocks_until_it_may(void **state)
     assert_ptr_equal(wxpay_snapshot_still_payable(snap, apr_time_now()), snap->attempts[1]);
 }
 
+/* Odd and even turns of one buyer who goes to and fro between two devices. */
+static wxpay_rc_e take_turns(rig_t *rig, int turn, wxpay_snapshot_t **snap, wxpay_error_t *err)
+{
+    return turn % 2 ? rig_open(rig, "A1", WXPAY_TRADE_JSAPI, "oOpenid", snap, err)
+                    : rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, snap, err);
+}
+
+static void devices_in_turns_use_one_number(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+    int i;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    rig->close = RIG_REFUSE;
+    rig->err_code = "TRADE_STATE_ERROR";
+    for (i = 1; i <= 99; ++i) {
+        take_turns(rig, i, &snap, &err);
+    }
+    assert_int_equal(snap->count, 2);
+    assert_int_equal(snap->attempts[1]->state, WXPAY_ATTEMPT_RESERVED);
+    assert_int_equal(rig->orders + rig->queries + rig->closes, 3);
+    rig->close = RIG_OK;
+    rig_forward(apr_time_from_sec(311));
+    assert_int_equal(wxpay_flow_nudge(rig->flow, &rig->account, snap, &err), WXPAY_OK);
+    snap = rig_settle(rig, "A1");
+    assert_int_equal(snap->count, 2);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSED);
+    assert_int_equal(snap->attempts[1]->state, WXPAY_ATTEMPT_OPEN);
+    assert_int_equal(snap->attempts[1]->trade_type, WXPAY_TRADE_JSAPI);
+    assert_string_equal(snap->attempts[1]->openid, "oOpenid");
+    assert_non_null(snap->attempts[1]->prepay_id);
+    assert_non_null(strstr(rig->last_order, "<out_trade_no><![CDATA[A1*2]]>"));
+    assert_non_null(strstr(rig->last_order, "<openid><![CDATA[oOpenid]]>"));
+}
+
+/* Where the gateway closes at once, each turn costs a number. */
+static void turns_have_an_end(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+    int i;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    for (i = 1; i <= 100; ++i) {
+        take_turns(rig, i, &snap, &err);
+    }
+    assert_int_equal(snap->count, 30);
+    assert_int_equal(rig->orders, 30);
+    assert_int_equal(rig->closes, 29);
+    assert_ptr_equal(wxpay_snapshot_payable(snap, apr_time_now()), snap->attempts[29]);
+    rig->trade_state = "CLOSED";
+    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
+                                      rig->pool, &snap, &err),
+                     WXPAY_OK);
+    for (i = 0; wxpay_snapshot_busy(rig_read(rig, "A1"), rig_now()); ++i) {
+        assert_true(i < 10); /* a run makes eight calls */
+        assert_int_equal(wxpay_flow_nudge(rig->flow, &rig->account, snap, &err), WXPAY_OK);
+        usleep(100000);
+    }
+    assert_int_equal(take_turns(rig, 1, &snap, &err), WXPAY_EGATEWAY);
+    assert_int_equal(rig->orders, 30);
+}
+
+/* Whoever waits anyway asks no earlier for a second close. */
+static void closing_twice_asks_once(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+    int i;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
+    rig->close = RIG_REFUSE;
+    rig->err_code = "TRADE_STATE_ERROR";
+    for (i = 0; i < 5; ++i) {
+        wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3), rig->pool, &snap,
+                         &err);
+    }
+    assert_int_equal(rig->closes, 1);
+    assert_int_equal(rig->queries, 1);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSING);
+}
+
 static void closed_here_and_there(void **state)
 {
     rig_t *rig = *state;
@@ -600,6 +689,9 @@ int main(void)
         T(taken_number_is_left_alone),
         T(switching_closes_first),
         T(early_closing_refused_blocks_until_it_may),
+        T(devices_in_turns_use_one_number),
+        T(turns_have_an_end),
+        T(closing_twice_asks_once),
         T(closed_here_and_there),
         T(closing_a_paid_one_finds_the_payment),
         T(query_finds_the_payment),
