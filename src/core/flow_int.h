@@ -48,6 +48,9 @@ int wxpay_plan_live(const wxpay_attempt_t *attempt); /* SENT, OPEN or CLOSING */
 int wxpay_plan_leased(const wxpay_attempt_t *attempt, apr_time_t now);
 /* An err_code of unifiedorder that says: this number exists already. */
 int wxpay_plan_number_taken(const char *err_code);
+/* The gateway said so of a number that we had not asked for before, and has not said yet whether it
+ * is paid. */
+int wxpay_plan_in_doubt(const wxpay_attempt_t *attempt);
 /* New attempts may be opened and codes shown. */
 int wxpay_plan_order_open(const wxpay_order_t *order, apr_time_t now);
 /* The state that follows from the attempts and the clock (PAID, CLOSED and EXPIRED are never left

@@ -116,12 +116,19 @@ static int refuse(wxpay_run_t *run, const wxpay_attempt_t *why, const char *othe
     return 1;
 }
 
-/* The newest attempt was refused for good, and it is too soon to try under another number: a
- * buyer's page must not hammer the gateway in the merchant's name. */
+/* A number of this order may be paid already; or the newest attempt was refused for good, and it is
+ * too soon to try under another number: a buyer's page must not hammer the gateway in the
+ * merchant's name. */
 static int refused_lately(wxpay_run_t *run, apr_time_t now)
 {
     const wxpay_attempt_t *newest = wxpay_snapshot_newest(run->snap);
+    int i;
 
+    for (i = 0; i < run->snap->count; ++i) {
+        if (wxpay_plan_in_doubt(run->snap->attempts[i])) {
+            return refuse(run, run->snap->attempts[i], "the gateway knows this number already");
+        }
+    }
     return newest && newest->state == WXPAY_ATTEMPT_FAILED && newest->next_at > now &&
            refuse(run, newest, "the gateway refused it");
 }

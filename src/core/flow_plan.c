@@ -68,12 +68,28 @@ wxpay_order_state_e wxpay_plan_order_state(const wxpay_snapshot_t *snap, apr_tim
     return ever_sent(snap) ? WXPAY_ORDER_CLOSED : WXPAY_ORDER_EXPIRED;
 }
 
+/* The gateway knows the number, with other facts or as paid. */
+int wxpay_plan_number_taken(const char *err_code)
+{
+    return err_code && (!strcmp(err_code, "OUT_TRADE_NO_USED") ||
+                        !strcmp(err_code, "INVALID_REQUEST") || !strcmp(err_code, "ORDERPAID"));
+}
+
+int wxpay_plan_in_doubt(const wxpay_attempt_t *a)
+{
+    return a->state == WXPAY_ATTEMPT_FAILED && a->todo == WXPAY_TODO_QUERY &&
+           wxpay_plan_number_taken(a->err_code);
+}
+
+/* Another one can be paid, or is paid perhaps: nothing may be sent beside it. */
 static int other_live(const wxpay_snapshot_t *snap, const wxpay_attempt_t *self)
 {
     int i;
 
     for (i = 0; i < snap->count; ++i) {
-        if (snap->attempts[i] != self && wxpay_plan_live(snap->attempts[i])) {
+        const wxpay_attempt_t *a = snap->attempts[i];
+
+        if (a != self && (wxpay_plan_live(a) || wxpay_plan_in_doubt(a))) {
             return 1;
         }
     }
@@ -205,13 +221,6 @@ void wxpay_plan_ask_later(wxpay_attempt_t *a, apr_time_t now)
 static int is_code(const wxpay_api_result_t *result, const char *code)
 {
     return !strcmp(result->err.err_code, code);
-}
-
-/* The gateway knows the number, with other facts or as paid. */
-int wxpay_plan_number_taken(const char *err_code)
-{
-    return err_code && (!strcmp(err_code, "OUT_TRADE_NO_USED") ||
-                        !strcmp(err_code, "INVALID_REQUEST") || !strcmp(err_code, "ORDERPAID"));
 }
 
 static int definite(const wxpay_api_result_t *result)

@@ -312,6 +312,77 @@ static void taken_number_is_left_alone(void **state)
     assert_string_equal(wxpay_snapshot_payable(snap, apr_time_now())->gateway_no, "A1*2");
 }
 
+/* The gateway has signed that the number is paid: no code before it has said by whom. */
+static void no_code_while_the_query_runs(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_identity_t native = {WXPAY_TRADE_NATIVE, NULL, NULL};
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    assert_int_equal(rig_submit(rig, "A1", 100, 0, &snap, &created, &err), WXPAY_OK);
+    rig->order = RIG_REFUSE;
+    rig->err_code = "ORDERPAID";
+    rig_says(rig, RIG_SILENT, "SUCCESS");
+    rig->paid_fee = 100;
+    assert_int_equal(
+        wxpay_flow_open(rig->flow, &rig->account, "A1", &native, 0, rig->pool, &snap, &err),
+        WXPAY_OK);
+    while (!rig->queries) {
+        usleep(1000);
+    }
+    rig->order = RIG_OK;
+    assert_int_equal(
+        wxpay_flow_open(rig->flow, &rig->account, "A1", &native, 0, rig->pool, &snap, &err),
+        WXPAY_OK);
+    assert_true(wxpay_snapshot_busy(snap, rig_now()));
+    assert_int_equal(snap->count, 1);
+    rig_flush(rig);
+    snap = rig_settle(rig, "A1");
+    assert_true(snap->order->quarantined);
+    assert_int_equal(snap->count, 1);
+    assert_int_equal(rig->orders, 1);
+}
+
+static void no_code_after_the_query_failed(void **state)
+{
+    rig_t *rig = *state;
+    static const char *const numbers[] = {"A1", "B1", "C1"};
+    static const char *const codes[] = {"ORDERPAID", "OUT_TRADE_NO_USED", "INVALID_REQUEST"};
+    static const char *const answers[] = {"NOTPAY", "CLOSED", "ORDERNOTEXIST"};
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+    int i;
+
+    for (i = 0; i < 3; ++i) {
+        const char *number = numbers[i];
+
+        rig->order = RIG_REFUSE;
+        rig->err_code = codes[i];
+        rig_says(rig, RIG_LOST, "NOTPAY");
+        rig_submit(rig, number, 100, 1, &snap, &created, &err);
+        rig->order = RIG_OK;
+        assert_int_equal(rig_open(rig, number, WXPAY_TRADE_JSAPI, "oOpenid", &snap, &err),
+                         WXPAY_EGATEWAY);
+        assert_string_equal(err.err_code, codes[i]);
+        rig_forward(apr_time_from_sec(60)); /* the query is due again, and fails again */
+        rig_open(rig, number, WXPAY_TRADE_NATIVE, NULL, &snap, &err);
+        assert_int_equal(rig_settle(rig, number)->count, 1);
+        assert_int_equal(rig->orders, 2 * i + 1);
+        rig->err_code = answers[i];
+        rig_says(rig, i == 2 ? RIG_REFUSE : RIG_OK, answers[i]);
+        rig_forward(apr_time_from_sec(60));
+        assert_int_equal(wxpay_flow_nudge(rig->flow, &rig->account, snap, &err), WXPAY_OK);
+        rig_settle(rig, number);
+        assert_int_equal(rig_open(rig, number, WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
+        assert_int_equal(wxpay_snapshot_payable(snap, apr_time_now())->n, 2);
+        assert_int_equal(rig->orders, 2 * i + 2);
+    }
+    assert_int_equal(rig->closes, 0);
+}
+
 static void contradicting_gateway_is_asked_ever_more_seldom(void **state)
 {
     rig_t *rig = *state;
@@ -687,6 +758,8 @@ int main(void)
         T(contradicting_gateway_is_asked_ever_more_seldom),
         T(queries_do_not_starve_the_closing),
         T(taken_number_is_left_alone),
+        T(no_code_while_the_query_runs),
+        T(no_code_after_the_query_failed),
         T(switching_closes_first),
         T(early_closing_refused_blocks_until_it_may),
         T(devices_in_turns_use_one_number),
