@@ -46,6 +46,10 @@ int wxpay_plan_matches(const wxpay_attempt_t *attempt, const wxpay_account_t *ac
                        const wxpay_identity_t *identity);
 int wxpay_plan_live(const wxpay_attempt_t *attempt); /* SENT, OPEN or CLOSING */
 int wxpay_plan_leased(const wxpay_attempt_t *attempt, apr_time_t now);
+/* No call of ours that could have made an order under its number ever left this host: what the
+ * gateway has there is somebody else's, and is never to be closed. */
+int wxpay_plan_unsent(const wxpay_attempt_t *attempt);
+void wxpay_plan_withdraw(wxpay_attempt_t *attempt); /* an unsent one */
 /* An err_code of unifiedorder that says: this number exists already. */
 int wxpay_plan_number_taken(const char *err_code);
 /* The gateway said so of a number that we had not asked for before, and has not said yet whether it
@@ -65,10 +69,11 @@ void wxpay_plan_query(wxpay_snapshot_t *snap, apr_time_t now);
  * per report: `first` is 0 for its copies, which ask again only when an answer came meanwhile, and
  * ever more seldom. 1 if the record changed. */
 int wxpay_plan_confirm(wxpay_attempt_t *attempt, int first, apr_time_t now);
-/* What a finished call means for its attempt. Returns 1 if the attempt turned out paid: then
- * result->fields tells the payment and the attempt is left as it was. */
+/* What a finished call means for its attempt. first: it was a SEND before which none of ours had
+ * left. Returns 1 if the attempt turned out paid: then result->fields tells the payment and the
+ * attempt is left as it was. */
 int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *attempt, wxpay_todo_e did,
-                     const wxpay_api_result_t *result, const wxpay_account_t *account,
+                     int first, const wxpay_api_result_t *result, const wxpay_account_t *account,
                      apr_pool_t *pool, apr_time_t now);
 
 /* A query that could not be used is due again, ever more seldom. */
@@ -198,9 +203,11 @@ typedef struct wxpay_run_t {
     wxpay_snapshot_t *snap;           /* as of the last transaction */
     int touched;                      /* this transaction changed what a page may want to show */
     wxpay_attempt_t *next; /* leased in the last transaction: the call to make now, or NULL */
+    int next_first;        /* it is the first one to leave for its number */
     const char *doing;     /* the call under way: its gateway number; not changed by a transaction,
                               which may be run again */
     wxpay_todo_e doing_todo;
+    int doing_first;
     apr_time_t doing_next_at; /* as it stood when the call began */
     int calls;
     wxpay_started_t started;          /* in pool */

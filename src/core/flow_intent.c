@@ -68,9 +68,14 @@ static void address(wxpay_attempt_t *a, const wxpay_run_t *run, apr_time_t now)
 static wxpay_rc_e readdress(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a, apr_time_t now,
                             wxpay_error_t *err)
 {
+    wxpay_rc_e rc;
+
     address(a, run, now);
+    a->params = NULL; /* of whom it was for before */
+    a->next_at = now;
     run->touched = 1;
-    return wxpay_row_attempt_readdress(tx, a, err);
+    rc = wxpay_row_attempt_readdress(tx, a, err);
+    return rc == WXPAY_OK ? wxpay_row_attempt_update(tx, a, a->state, err) : rc;
 }
 
 /* A new attempt, as the row it becomes: RESERVED, and due at once. */
@@ -157,13 +162,15 @@ static wxpay_attempt_t *find(const wxpay_run_t *run)
     return NULL;
 }
 
-static wxpay_attempt_t *find_unsent(const wxpay_run_t *run)
+static wxpay_attempt_t *find_unsent(const wxpay_run_t *run, apr_time_t now)
 {
     int i;
 
     for (i = run->snap->count - 1; i >= 0; --i) {
-        if (run->snap->attempts[i]->state == WXPAY_ATTEMPT_RESERVED) {
-            return run->snap->attempts[i];
+        wxpay_attempt_t *a = run->snap->attempts[i];
+
+        if (wxpay_plan_unsent(a) && !wxpay_plan_leased(a, now) && a->todo == WXPAY_TODO_SEND) {
+            return a;
         }
     }
     return NULL;
@@ -173,7 +180,7 @@ static wxpay_attempt_t *find_unsent(const wxpay_run_t *run)
 static wxpay_rc_e open_new(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_error_t *err)
 {
     wxpay_snapshot_t *snap = run->snap;
-    wxpay_attempt_t *unsent = find_unsent(run);
+    wxpay_attempt_t *unsent = find_unsent(run, now);
     wxpay_attempt_state_e *was;
     wxpay_rc_e rc;
 

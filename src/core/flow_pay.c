@@ -63,9 +63,8 @@ static wxpay_rc_e close_others(wxpay_flow_t *flow, wxpay_tx_t *tx, wxpay_snapsho
             was == WXPAY_ATTEMPT_FAILED) {
             continue;
         }
-        if (was == WXPAY_ATTEMPT_RESERVED) {
-            a->state = WXPAY_ATTEMPT_CLOSED;
-            a->todo = WXPAY_TODO_NONE;
+        if (wxpay_plan_unsent(a)) {
+            wxpay_plan_withdraw(a);
         }
         else {
             a->state = WXPAY_ATTEMPT_CLOSING;

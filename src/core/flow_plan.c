@@ -26,6 +26,18 @@ int wxpay_plan_live(const wxpay_attempt_t *a)
            a->state == WXPAY_ATTEMPT_CLOSING;
 }
 
+int wxpay_plan_unsent(const wxpay_attempt_t *a)
+{
+    return a->state == WXPAY_ATTEMPT_RESERVED || (a->state == WXPAY_ATTEMPT_SENT && !a->sent_at);
+}
+
+void wxpay_plan_withdraw(wxpay_attempt_t *a)
+{
+    a->state = WXPAY_ATTEMPT_CLOSED;
+    a->todo = WXPAY_TODO_NONE;
+    a->ask_at = 0;
+}
+
 int wxpay_plan_leased(const wxpay_attempt_t *a, apr_time_t now)
 {
     return a->lease_owner && a->lease_until > now && a->lease_until <= now + WXPAY_LEASE_MAX;
@@ -37,12 +49,13 @@ int wxpay_plan_order_open(const wxpay_order_t *order, apr_time_t now)
            !order->close_wanted && !order->quarantined && order->expires_at > now;
 }
 
+/* An attempt that left RESERVED has its request, even where no byte of it left this host. */
 static int ever_sent(const wxpay_snapshot_t *snap)
 {
     int i;
 
     for (i = 0; i < snap->count; ++i) {
-        if (snap->attempts[i]->sent_at) {
+        if (snap->attempts[i]->sent_at || snap->attempts[i]->params) {
             return 1;
         }
     }
@@ -65,7 +78,8 @@ wxpay_order_state_e wxpay_plan_order_state(const wxpay_snapshot_t *snap, apr_tim
     if (order->expires_at > now || order->quarantined) {
         return WXPAY_ORDER_NEW;
     }
-    return ever_sent(snap) ? WXPAY_ORDER_CLOSED : WXPAY_ORDER_EXPIRED;
+    return order->state == WXPAY_ORDER_PENDING || ever_sent(snap) ? WXPAY_ORDER_CLOSED
+                                                                  : WXPAY_ORDER_EXPIRED;
 }
 
 /* The gateway knows the number, with other facts or as paid. */
@@ -75,10 +89,16 @@ int wxpay_plan_number_taken(const char *err_code)
                         !strcmp(err_code, "INVALID_REQUEST") || !strcmp(err_code, "ORDERPAID"));
 }
 
+/* It was in use at the gateway before we first asked for it. */
+static int foreign(const wxpay_attempt_t *a)
+{
+    return wxpay_plan_number_taken(a->err_code) &&
+           (a->state == WXPAY_ATTEMPT_FAILED || (a->state == WXPAY_ATTEMPT_CLOSED && !a->sent_at));
+}
+
 int wxpay_plan_in_doubt(const wxpay_attempt_t *a)
 {
-    return a->state == WXPAY_ATTEMPT_FAILED && a->todo == WXPAY_TODO_QUERY &&
-           wxpay_plan_number_taken(a->err_code);
+    return a->todo == WXPAY_TODO_QUERY && foreign(a);
 }
 
 /* Another one can be paid, or is paid perhaps: nothing may be sent beside it. */
@@ -117,13 +137,6 @@ wxpay_attempt_t *wxpay_plan_due(const wxpay_snapshot_t *snap, apr_time_t now)
     return send;
 }
 
-/* Nothing was ever sent for it: it can be taken back here. */
-static void withdraw(wxpay_attempt_t *a)
-{
-    a->state = WXPAY_ATTEMPT_CLOSED;
-    a->todo = WXPAY_TODO_NONE;
-}
-
 /* It was tried too early, and when it goes on is settled: asking again changes nothing. */
 static int waits_to_close(const wxpay_attempt_t *a, apr_time_t now)
 {
@@ -137,8 +150,8 @@ void wxpay_plan_close(wxpay_snapshot_t *snap, apr_time_t now)
     for (i = 0; i < snap->count; ++i) {
         wxpay_attempt_t *a = snap->attempts[i];
 
-        if (a->state == WXPAY_ATTEMPT_RESERVED) {
-            withdraw(a);
+        if (wxpay_plan_unsent(a)) {
+            wxpay_plan_withdraw(a);
         }
         else if (wxpay_plan_live(a) && !waits_to_close(a, now)) {
             a->state = WXPAY_ATTEMPT_CLOSING;
@@ -150,6 +163,12 @@ void wxpay_plan_close(wxpay_snapshot_t *snap, apr_time_t now)
     }
 }
 
+/* Also of a number that no call of ours has reached: if it is known there, a person has to know. */
+static int may_be_asked_about(const wxpay_attempt_t *a)
+{
+    return a->state != WXPAY_ATTEMPT_PAID && (a->sent_at || a->state == WXPAY_ATTEMPT_SENT);
+}
+
 void wxpay_plan_query(wxpay_snapshot_t *snap, apr_time_t now)
 {
     int i;
@@ -157,7 +176,7 @@ void wxpay_plan_query(wxpay_snapshot_t *snap, apr_time_t now)
     for (i = 0; i < snap->count; ++i) {
         wxpay_attempt_t *a = snap->attempts[i];
 
-        if (a->sent_at && a->state != WXPAY_ATTEMPT_PAID && !wxpay_plan_leased(a, now)) {
+        if (may_be_asked_about(a) && !wxpay_plan_leased(a, now)) {
             a->todo = WXPAY_TODO_QUERY;
             a->next_at = now;
         }
@@ -195,7 +214,7 @@ static apr_time_t long_back_off(const wxpay_attempt_t *a, apr_time_t now)
 
 int wxpay_plan_confirm(wxpay_attempt_t *a, int first, apr_time_t now)
 {
-    if (!a->sent_at || a->state == WXPAY_ATTEMPT_PAID) {
+    if (!may_be_asked_about(a)) {
         return 0; /* there is nothing that the gateway could confirm */
     }
     if (a->todo == WXPAY_TODO_QUERY) {
@@ -234,15 +253,50 @@ static void remember_error(wxpay_attempt_t *a, const wxpay_api_result_t *result,
     a->err_detail = apr_pstrdup(pool, result->err.detail);
 }
 
-static void applied_send(const wxpay_order_t *order, wxpay_attempt_t *a,
+static int never_left(const wxpay_api_result_t *result)
+{
+    return (result->err.code == WXPAY_ENET || result->err.code == WXPAY_EBUSY) &&
+           !(result->err.flags & WXPAY_ERR_AMBIGUOUS);
+}
+
+/* No call of ours came before: it is somebody else's order under this number. Never close it; but
+ * if it is paid, a person has to know before the buyer pays again. */
+static void applied_foreign(wxpay_attempt_t *a, apr_time_t now)
+{
+    if (a->state == WXPAY_ATTEMPT_SENT) {
+        a->state = WXPAY_ATTEMPT_FAILED;
+    }
+    else { /* it was to be closed meanwhile */
+        a->state = WXPAY_ATTEMPT_CLOSED;
+        a->sent_at = 0; /* nothing of ours is there */
+    }
+    next(a, WXPAY_TODO_QUERY, now);
+}
+
+/* The first call has ended before it began. tries goes on counting, for the sake of the pauses. */
+static void applied_unsent(wxpay_attempt_t *a, apr_time_t now)
+{
+    a->sent_at = 0;
+    if (a->state == WXPAY_ATTEMPT_SENT) {
+        next(a, WXPAY_TODO_SEND, back_off(a, now));
+    }
+    else {
+        wxpay_plan_withdraw(a);
+    }
+}
+
+static void applied_send(const wxpay_order_t *order, wxpay_attempt_t *a, int first,
                          const wxpay_api_result_t *result, apr_pool_t *pool, apr_time_t now)
 {
-    if (definite(result) && wxpay_plan_number_taken(result->err.err_code)) {
-        if (a->state == WXPAY_ATTEMPT_SENT && a->tries <= 1) {
-            /* No call of ours came before: it is somebody else's order under this number. Never
-             * close it; but if it is paid, a person has to know before the buyer pays again. */
-            a->state = WXPAY_ATTEMPT_FAILED;
-        }
+    int taken = definite(result) && wxpay_plan_number_taken(result->err.err_code);
+
+    if (first && never_left(result)) {
+        applied_unsent(a, now);
+    }
+    else if (first && taken) {
+        applied_foreign(a, now);
+    }
+    else if (taken) {
         next(a, WXPAY_TODO_QUERY, now);
     }
     else if (definite(result) && is_code(result, "ORDERCLOSED")) {
@@ -284,7 +338,10 @@ static void applied_unpaid(const wxpay_order_t *order, wxpay_attempt_t *a, apr_t
 {
     switch (a->state) {
     case WXPAY_ATTEMPT_SENT:
-        if (wxpay_plan_number_taken(a->err_code) || !wxpay_plan_order_open(order, now)) {
+        if (!a->sent_at && !wxpay_plan_order_open(order, now)) {
+            wxpay_plan_withdraw(a);
+        }
+        else if (wxpay_plan_number_taken(a->err_code) || !wxpay_plan_order_open(order, now)) {
             a->state = WXPAY_ATTEMPT_CLOSING;
             next(a, WXPAY_TODO_CLOSE, now);
         }
@@ -346,8 +403,7 @@ static int applied_query(const wxpay_order_t *order, wxpay_attempt_t *a,
     else if (definite(result) && is_code(result, "ORDERNOTEXIST")) {
         applied_not_exist(order, a, account, now);
     }
-    else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_CLOSING ||
-             (a->state == WXPAY_ATTEMPT_FAILED && wxpay_plan_number_taken(a->err_code)) ||
+    else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_CLOSING || foreign(a) ||
              a->tries < QUERY_TRIES) {
         next(a, WXPAY_TODO_QUERY, long_back_off(a, now));
     }
@@ -357,7 +413,7 @@ static int applied_query(const wxpay_order_t *order, wxpay_attempt_t *a,
     return 0;
 }
 
-int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *a, wxpay_todo_e did,
+int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *a, wxpay_todo_e did, int first,
                      const wxpay_api_result_t *result, const wxpay_account_t *account,
                      apr_pool_t *pool, apr_time_t now)
 {
@@ -368,7 +424,7 @@ int wxpay_plan_apply(const wxpay_order_t *order, wxpay_attempt_t *a, wxpay_todo_
         if (result->err.code != WXPAY_OK) {
             remember_error(a, result, pool);
         }
-        applied_send(order, a, result, pool, now);
+        applied_send(order, a, first, result, pool, now);
         return 0;
     case WXPAY_TODO_QUERY:
         return applied_query(order, a, result, account, now);

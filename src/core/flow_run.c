@@ -162,8 +162,8 @@ static wxpay_rc_e apply(wxpay_run_t *run, wxpay_tx_t *tx, apr_time_t now, wxpay_
     /* Somebody reported a payment after our call had left: its answer may be older than that. */
     asked = a->todo == WXPAY_TODO_QUERY &&
             (run->doing_todo != WXPAY_TODO_QUERY || a->next_at != run->doing_next_at);
-    if (wxpay_plan_apply(run->snap->order, a, run->doing_todo, run->result, run->account, run->pool,
-                         now)) {
+    if (wxpay_plan_apply(run->snap->order, a, run->doing_todo, run->doing_first, run->result,
+                         run->account, run->pool, now)) {
         return apply_paid(run, tx, a, was, err);
     }
     wxpay_schedule_ended(a, was, run->doing_todo, run->result, now);
@@ -181,12 +181,15 @@ static wxpay_rc_e lease(wxpay_run_t *run, wxpay_tx_t *tx, wxpay_attempt_t *a, ap
 {
     wxpay_attempt_state_e was = a->state;
 
-    if (was == WXPAY_ATTEMPT_RESERVED) {
+    run->next_first = a->todo == WXPAY_TODO_SEND && !a->sent_at;
+    if (run->next_first && !a->params) {
         wxpay_rc_e rc = wxpay_run_request(run, a, now, err);
 
         if (rc != WXPAY_OK) {
             return rc;
         }
+    }
+    if (run->next_first) {
         a->state = WXPAY_ATTEMPT_SENT;
         a->sent_at = now;
     }
@@ -314,6 +317,7 @@ static void go_on(wxpay_run_t *run)
     run->calls++;
     run->doing = run->next->gateway_no;
     run->doing_todo = run->next->todo;
+    run->doing_first = run->next_first;
     run->doing_next_at = run->next->next_at;
     if (run->doing_todo == WXPAY_TODO_SEND) {
         rc = wxpay_params_parse(run->pool, run->next->params, &params, &err);

@@ -32,7 +32,10 @@ apr_time_t wxpay_schedule_next(const wxpay_attempt_t *a)
 {
     apr_time_t from = a->sent_at;
 
-    if (!a->sent_at) {
+    if (a->state == WXPAY_ATTEMPT_SENT && !from) {
+        from = a->created_at; /* no call has reached the gateway yet */
+    }
+    if (!from) {
         return 0;
     }
     if (a->state == WXPAY_ATTEMPT_CLOSED) {
@@ -120,9 +123,8 @@ int wxpay_schedule_expire(wxpay_snapshot_t *snap, apr_time_t now)
         wxpay_attempt_t *a = snap->attempts[i];
         apr_time_t early = a->sent_at + WXPAY_CLOSE_AFTER;
 
-        if (a->state == WXPAY_ATTEMPT_RESERVED) {
-            a->state = WXPAY_ATTEMPT_CLOSED; /* nothing was ever sent for it */
-            a->todo = WXPAY_TODO_NONE;
+        if (wxpay_plan_unsent(a)) {
+            wxpay_plan_withdraw(a);
         }
         else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_OPEN) {
             a->state = WXPAY_ATTEMPT_CLOSING;

@@ -109,7 +109,7 @@ typedef struct wxpay_attempt_t {
     const char *mweb_url;
     apr_time_t url_at; /* when prepay_id/code_url were obtained */
     apr_time_t created_at;
-    apr_time_t sent_at;  /* 0: never */
+    apr_time_t sent_at;  /* 0: never, for certain */
     apr_time_t close_at; /* closeorder was refused as too early: not before this; 0: may be tried */
     wxpay_todo_e todo;
     apr_time_t next_at; /* todo not before this */

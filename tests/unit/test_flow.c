@@ -312,6 +312,155 @@ static void taken_number_is_left_alone(void **state)
     assert_string_equal(wxpay_snapshot_payable(snap, apr_time_now())->gateway_no, "A1*2");
 }
 
+/* A call that never left this host makes no number ours. */
+static void unsent_calls_do_not_count(void **state)
+{
+    rig_t *rig = *state;
+    static const rig_answer_e how[] = {RIG_UNSENT, RIG_FULL};
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+    int i;
+
+    for (i = 0; i < 2; ++i) {
+        const char *number = i ? "B1" : "A1";
+
+        rig->order = how[i];
+        rig_submit(rig, number, 100, 1, &snap, &created, &err);
+        rig_open(rig, number, WXPAY_TRADE_NATIVE, NULL, &snap, &err);
+        assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_SENT);
+        assert_int_equal(snap->attempts[0]->sent_at, 0);
+        rig->order = RIG_REFUSE;
+        rig->err_code = "OUT_TRADE_NO_USED";
+        assert_int_equal(rig_open(rig, number, WXPAY_TRADE_NATIVE, NULL, &snap, &err),
+                         WXPAY_EGATEWAY);
+        assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_FAILED);
+        assert_int_equal(rig->queries, i + 1);
+    }
+    assert_int_equal(rig->closes, 0);
+}
+
+static void unsent_after_lost_is_ours(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    rig->order = RIG_LOST;
+    rig_submit(rig, "A1", 100, 1, &snap, &created, &err);
+    rig->order = RIG_UNSENT;
+    rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err);
+    assert_true(snap->attempts[0]->sent_at > 0);
+    rig->order = RIG_REFUSE;
+    rig->err_code = "ORDERPAID";
+    rig->trade_state = "SUCCESS";
+    rig->paid_fee = 100;
+    rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
+}
+
+static void unsent_is_tried_ever_more_seldom(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+    int i;
+
+    rig->order = RIG_UNSENT;
+    rig_submit(rig, "A1", 100, 1, &snap, &created, &err);
+    for (i = 0; i < 5; ++i) {
+        rig_forward(apr_time_from_sec(60));
+        assert_int_equal(wxpay_flow_nudge(rig->flow, &rig->account, snap, &err), WXPAY_OK);
+        usleep(50000);
+        snap = rig_settle(rig, "A1");
+    }
+    assert_true(snap->attempts[0]->next_at > rig_now() + apr_time_from_sec(25));
+    assert_int_equal(rig->queries, 0);
+}
+
+/* Another device or a close comes before anything could be sent. */
+static void unsent_is_never_closed_there(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int created;
+
+    rig->order = RIG_UNSENT;
+    rig_submit(rig, "A1", 100, 1, &snap, &created, &err);
+    rig_submit(rig, "B1", 100, 1, &snap, &created, &err);
+    assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "B1", apr_time_from_sec(3),
+                                      rig->pool, &snap, &err),
+                     WXPAY_OK);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSED);
+    assert_int_equal(snap->order->state, WXPAY_ORDER_CLOSED);
+    rig->order = RIG_OK;
+    assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_JSAPI, "oOpenid", &snap, &err), WXPAY_OK);
+    assert_int_equal(snap->count, 1);
+    assert_int_equal(wxpay_snapshot_payable(snap, apr_time_now())->trade_type, WXPAY_TRADE_JSAPI);
+    assert_non_null(strstr(rig->last_order, "<out_trade_no><![CDATA[A1]]>"));
+    assert_non_null(strstr(rig->last_order, "<openid><![CDATA[oOpenid]]>"));
+    assert_non_null(strstr(rig->last_order, "<trade_type><![CDATA[JSAPI]]>"));
+    assert_int_equal(rig->closes + rig->queries, 0);
+}
+
+/* Another device comes while the first call of the first one is under way. */
+static wxpay_snapshot_t *switched_meanwhile(rig_t *rig, const char *number, rig_answer_e how)
+{
+    wxpay_identity_t native = {WXPAY_TRADE_NATIVE, NULL, NULL};
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+    int before = rig->orders;
+    int created;
+
+    assert_int_equal(rig_submit(rig, number, 100, 0, &snap, &created, &err), WXPAY_OK);
+    rig->order = how;
+    rig->delay_ms = 300;
+    assert_int_equal(
+        wxpay_flow_open(rig->flow, &rig->account, number, &native, 0, rig->pool, &snap, &err),
+        WXPAY_OK);
+    while (rig->orders == before) {
+        usleep(1000);
+    }
+    rig->order = RIG_OK;
+    rig_open(rig, number, WXPAY_TRADE_JSAPI, "oOpenid", &snap, &err);
+    snap = rig_settle(rig, number);
+    assert_int_equal(snap->count, 2);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSED);
+    assert_int_equal(rig->closes, 0);
+    return snap;
+}
+
+static void foreign_number_is_not_closed_for_another_device(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+    wxpay_error_t err;
+
+    rig->err_code = "OUT_TRADE_NO_USED";
+    snap = switched_meanwhile(rig, "A1", RIG_REFUSE);
+    assert_int_equal(rig->queries, 1);
+    assert_int_equal(snap->attempts[1]->state, WXPAY_ATTEMPT_OPEN);
+    snap = switched_meanwhile(rig, "B1", RIG_UNSENT);
+    assert_int_equal(rig->queries, 1);
+    assert_int_equal(snap->attempts[1]->state, WXPAY_ATTEMPT_OPEN);
+    rig_says(rig, RIG_LOST, NULL);
+    snap = switched_meanwhile(rig, "C1", RIG_REFUSE);
+    assert_int_equal(snap->attempts[1]->state, WXPAY_ATTEMPT_RESERVED);
+    rig_says(rig, RIG_OK, "SUCCESS");
+    rig->paid_fee = 100;
+    rig_forward(apr_time_from_sec(60));
+    assert_int_equal(wxpay_flow_nudge(rig->flow, &rig->account, snap, &err), WXPAY_OK);
+    usleep(50000);
+    snap = rig_settle(rig, "C1");
+    assert_true(snap->order->quarantined);
+    assert_int_equal(snap->attempts[1]->state, WXPAY_ATTEMPT_CLOSED);
+    assert_int_equal(rig->orders, 5);
+    assert_int_equal(rig_count(rig, "SELECT count(*) FROM events WHERE type = 'order.paid'"), 0);
+}
+
 /* The gateway has signed that the number is paid: no code before it has said by whom. */
 static void no_code_while_the_query_runs(void **state)
 {
@@ -758,6 +907,11 @@ int main(void)
         T(contradicting_gateway_is_asked_ever_more_seldom),
         T(queries_do_not_starve_the_closing),
         T(taken_number_is_left_alone),
+        T(unsent_calls_do_not_count),
+        T(unsent_after_lost_is_ours),
+        T(unsent_is_tried_ever_more_seldom),
+        T(unsent_is_never_closed_there),
+        T(foreign_number_is_not_closed_for_another_device),
         T(no_code_while_the_query_runs),
         T(no_code_after_the_query_failed),
         T(switching_closes_first),

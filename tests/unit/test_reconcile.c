@@ -720,6 +720,29 @@ static void blocked_device_at_the_end(void **state)
     assert_int_equal(events(rig, "order.closed"), 1);
 }
 
+/* No call ever reached the gateway: there is nothing to close, whatever has the number there. */
+static void never_reached_the_gateway(void **state)
+{
+    rig_t *rig = *state;
+    wxpay_snapshot_t *snap;
+
+    rig->order = RIG_UNSENT;
+    submit(rig, "A1", 1);
+    rig_says(rig, RIG_OK, "NOTPAY");
+    rig_forward(SEC(16));
+    sweep(rig);
+    assert_int_equal(rig->queries, 1); /* and then it is sent again */
+    assert_int_equal(rig->orders, 2);
+    rig_forward(TTL);
+    sweep(rig);
+    snap = rig_read(rig, "A1");
+    assert_int_equal(snap->order->state, WXPAY_ORDER_CLOSED);
+    assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSED);
+    assert_int_equal(snap->attempts[0]->ask_at, 0);
+    assert_int_equal(rig->closes, 0);
+    assert_int_equal(events(rig, "order.closed"), 1);
+}
+
 /* The gateway is away for hours: asked ever more seldom, and closed when it is back. */
 static void gateway_away_at_the_end(void **state)
 {
@@ -851,6 +874,7 @@ int main(void)
         T(unknown_at_the_gateway),
         T(set_aside_is_left_to_a_person),
         T(blocked_device_at_the_end),
+        T(never_reached_the_gateway),
         T(gateway_away_at_the_end),
         T(a_buyer_says_paid),
         T(fifty_say_so_at_once),
