@@ -20,6 +20,12 @@ wxpay_order_t *wxpay_order_copy(apr_pool_t *pool, const wxpay_order_t *order)
     o->scene_info = apr_pstrdup(pool, order->scene_info);
     o->profit_sharing = apr_pstrdup(pool, order->profit_sharing);
     o->receipt = apr_pstrdup(pool, order->receipt);
+    o->device_info = apr_pstrdup(pool, order->device_info);
+    o->version = apr_pstrdup(pool, order->version);
+    o->user_type = apr_pstrdup(pool, order->user_type);
+    o->user_creid = apr_pstrdup(pool, order->user_creid);
+    o->user_truename = apr_pstrdup(pool, order->user_truename);
+    o->fingerprint = apr_pstrdup(pool, order->fingerprint);
     o->openid = apr_pstrdup(pool, order->openid);
     o->spbill_create_ip = apr_pstrdup(pool, order->spbill_create_ip);
     o->return_url = apr_pstrdup(pool, order->return_url);

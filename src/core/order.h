@@ -57,6 +57,12 @@ typedef struct wxpay_order_t {
     const char *scene_info;
     const char *profit_sharing;
     const char *receipt;
+    const char *device_info; /* NULL: "WEB" is sent */
+    const char *version;     /* "1.0": detail is about single-item promotions */
+    const char *user_type;   /* who alone may pay, with the next two */
+    const char *user_creid;
+    const char *user_truename;
+    const char *fingerprint;
     const char *openid;
     const char *spbill_create_ip;
     const char *return_url;

@@ -201,6 +201,12 @@ static const fact_t facts[] = {
     {"scene_info", 0, 256, 1, check_object, KEPT(scene_info)},
     {"profit_sharing", 0, 1, 1, check_yes_no, KEPT(profit_sharing)},
     {"receipt", 0, 8, 1, check_yes_no, KEPT(receipt)},
+    {"device_info", 0, 32, 1, check_printable, KEPT(device_info)},
+    {"version", 0, 32, 1, check_printable, KEPT(version)},
+    {"user_type", 0, 32, 1, check_printable, KEPT(user_type)},
+    {"user_creid", 0, 32, 1, check_printable, KEPT(user_creid)},
+    {"user_truename", 0, 64, 1, check_text, KEPT(user_truename)},
+    {"fingerprint", 0, 256, 1, check_printable, KEPT(fingerprint)},
 };
 #define FACTS ((int)(sizeof(facts) / sizeof(facts[0])))
 

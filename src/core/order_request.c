@@ -46,7 +46,6 @@ static wxpay_rc_e add_parties(wxpay_fields_t *fields, const wxpay_attempt_t *att
     add(fields, "mch_id", account->mch_id, &rc, err);
     add(fields, "sub_appid", account->sub_appid, &rc, err);
     add(fields, "sub_mch_id", account->sub_mch_id, &rc, err);
-    add(fields, "device_info", "WEB", &rc, err);
     /* MD5 is what its absence means */
     if (attempt->sign_type == WXPAY_SIGN_HMAC_SHA256) {
         add(fields, "sign_type", wxpay_sign_name(attempt->sign_type), &rc, err);
@@ -70,6 +69,12 @@ static wxpay_rc_e add_facts(wxpay_fields_t *fields, const wxpay_order_t *order,
     add(fields, "receipt", order->receipt, &rc, err);
     add(fields, "profit_sharing", order->profit_sharing, &rc, err);
     add(fields, "scene_info", order->scene_info, &rc, err);
+    add(fields, "device_info", order->device_info ? order->device_info : "WEB", &rc, err);
+    add(fields, "version", order->version, &rc, err);
+    add(fields, "user_type", order->user_type, &rc, err);
+    add(fields, "user_creid", order->user_creid, &rc, err);
+    add(fields, "user_truename", order->user_truename, &rc, err);
+    add(fields, "fingerprint", order->fingerprint, &rc, err);
     return rc;
 }
 

@@ -1,7 +1,8 @@
 /* retention.h - erasing what nobody needs any more: who paid, and what was written beside it.
  *
  * Erased (SQL NULL) are the bodies of notifications, and of orders that are over (PAID, CLOSED,
- * EXPIRED): openid, payer_openid, attach, detail, scene_info, spbill_create_ip; of their attempts
+ * EXPIRED): openid, payer_openid, attach, detail, scene_info, spbill_create_ip, user_creid,
+ * user_truename, fingerprint; of their attempts
  * openid, client_ip, params, prepay_id, code_url, mweb_url; and the bodies of events as old as that
  * which are not waiting to be sent (they cannot be sent again then). What is left behind because no
  * server speaks for its site any more, or nobody is told of it, goes the same way: orders whose

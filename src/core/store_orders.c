@@ -3,7 +3,7 @@
 #include "store_sql.h"
 #include "store_values.h"
 
-#define ORDER_COUNT 37
+#define ORDER_COUNT 43
 
 static void order_values(const wxpay_order_t *o, wxpay_value_t *v)
 {
@@ -24,6 +24,12 @@ static void order_values(const wxpay_order_t *o, wxpay_value_t *v)
     v[i++] = wxpay_value_text(o->scene_info);
     v[i++] = wxpay_value_text(o->profit_sharing);
     v[i++] = wxpay_value_text(o->receipt);
+    v[i++] = wxpay_value_text(o->device_info);
+    v[i++] = wxpay_value_text(o->version);
+    v[i++] = wxpay_value_text(o->user_type);
+    v[i++] = wxpay_value_text(o->user_creid);
+    v[i++] = wxpay_value_text(o->user_truename);
+    v[i++] = wxpay_value_text(o->fingerprint);
     v[i++] = wxpay_value_text(o->openid);
     v[i++] = wxpay_value_text(o->spbill_create_ip);
     v[i++] = wxpay_value_text(o->return_url);
@@ -76,6 +82,12 @@ wxpay_order_t *wxpay_row_order_read(apr_pool_t *pool, const wxpay_value_t *value
     o->scene_info = wxpay_take_text(&r);
     o->profit_sharing = wxpay_take_text(&r);
     o->receipt = wxpay_take_text(&r);
+    o->device_info = wxpay_take_text(&r);
+    o->version = wxpay_take_text(&r);
+    o->user_type = wxpay_take_text(&r);
+    o->user_creid = wxpay_take_text(&r);
+    o->user_truename = wxpay_take_text(&r);
+    o->fingerprint = wxpay_take_text(&r);
     o->openid = wxpay_take_text(&r);
     o->spbill_create_ip = wxpay_take_text(&r);
     o->return_url = wxpay_take_text(&r);

@@ -170,7 +170,18 @@ static const char *const from_1[] = {
     "CREATE INDEX events_pending ON events (mch_id, site, next_at) WHERE state = 'pending'",
     "UPDATE wxpay_meta SET value = '2' WHERE name = 'schema_version'", NULL};
 
-static const char *const *const steps[WXPAY_SCHEMA_VERSION] = {from_nothing, from_1};
+/* The rest of what unifiedorder takes. */
+static const char *const from_2[] = {
+    "ALTER TABLE orders ADD COLUMN device_info TEXT",
+    "ALTER TABLE orders ADD COLUMN version TEXT",
+    "ALTER TABLE orders ADD COLUMN user_type TEXT",
+    "ALTER TABLE orders ADD COLUMN user_creid TEXT",
+    "ALTER TABLE orders ADD COLUMN user_truename TEXT",
+    "ALTER TABLE orders ADD COLUMN fingerprint TEXT",
+    "UPDATE wxpay_meta SET value = '3' WHERE name = 'schema_version'",
+    NULL};
+
+static const char *const *const steps[WXPAY_SCHEMA_VERSION] = {from_nothing, from_1, from_2};
 
 const char *const *wxpay_schema_step(int from)
 {

@@ -2,7 +2,7 @@
 #ifndef WXPAY_STORE_SCHEMA_H
 #define WXPAY_STORE_SCHEMA_H
 
-#define WXPAY_SCHEMA_VERSION 2
+#define WXPAY_SCHEMA_VERSION 3
 
 /* Orders that a person may have to look at. The index orders_flagged serves only queries with this
  * very condition. */

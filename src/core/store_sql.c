@@ -5,7 +5,8 @@
 /* store_orders.c and store_attempts.c bind and read columns in exactly this order. */
 #define ORDER_COLUMNS                                                                              \
     "mch_id, sub_mch_id, site, out_trade_no, total_fee, fee_type, body, attach, detail, "          \
-    "product_id, goods_tag, limit_pay, scene_info, profit_sharing, receipt, openid, "              \
+    "product_id, goods_tag, limit_pay, scene_info, profit_sharing, receipt, device_info, "         \
+    "version, user_type, user_creid, user_truename, fingerprint, openid, "                         \
     "spbill_create_ip, return_url, time_expire, trade_type, pay_id, state, rev, created_at, "      \
     "expires_at, close_wanted, late, quarantined, overpaid, attach_differs, transaction_id, "      \
     "payer_openid, paid_gateway_no, paid_at, refunded_fee, sweep_at, erased"
@@ -27,7 +28,7 @@
 
 const char wxpay_sql_order_insert[] =
     "INSERT INTO orders (" ORDER_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-    "?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 const char wxpay_sql_order_get[] =
     "SELECT " ORDER_COLUMNS " FROM orders WHERE mch_id = ? AND out_trade_no = ?";
 const char wxpay_sql_order_by_pay_id[] = "SELECT " ORDER_COLUMNS " FROM orders WHERE pay_id = ?";
@@ -117,7 +118,8 @@ const char wxpay_sql_erase_waiting[] =
     "WHERE id = ? AND state = 'pending' AND next_at < ? AND lease_until < ?";
 const char wxpay_sql_erase_order[] =
     "UPDATE orders SET openid = NULL, payer_openid = NULL, attach = NULL, detail = NULL, "
-    "scene_info = NULL, spbill_create_ip = NULL, erased = 1 WHERE mch_id = ? AND out_trade_no = ?";
+    "scene_info = NULL, spbill_create_ip = NULL, user_creid = NULL, user_truename = NULL, "
+    "fingerprint = NULL, erased = 1 WHERE mch_id = ? AND out_trade_no = ?";
 const char wxpay_sql_erase_attempts[] =
     "UPDATE attempts SET openid = NULL, client_ip = NULL, params = NULL, prepay_id = NULL, "
     "code_url = NULL, mweb_url = NULL WHERE mch_id = ? AND out_trade_no = ?";

@@ -180,7 +180,9 @@ def test_malformed_bodies(shop, kind, body, field):
     ("profit_sharing", "X"), ("receipt", "X"), ("time_expire", "soon"),
     ("return_url", "//evil.example/"), ("return_url", "https://evil.example/"),
     ("return_url", "https://shop.example@evil.example/"), ("notify_url", "https://evil.example/"),
-    ("device_info", "WEB"), ("fee_type", "USD"), ("sign", "x")])
+    ("device_info", "x" * 33), ("version", "x" * 33), ("user_type", "x" * 33),
+    ("user_creid", "x" * 33), ("user_truename", "名" * 22), ("fingerprint", "x" * 257),
+    ("fee_type", "USD"), ("sub_appid", "wx1"), ("sign", "x")])
 @pytest.mark.parametrize("as_json", [False, True])
 def test_members(shop, field, value, as_json):
     number = shop.number()
@@ -284,6 +286,23 @@ def test_native(shop):
     assert sent["device_info"] == "WEB" and sent["product_id"] == number
     assert json.loads(sent["detail"]) == members["detail"]
     assert "spbill_create_ip" in sent and "openid" not in sent
+
+
+def test_every_member_reaches_the_gateway(shop):
+    """What unifiedorder takes and an order may say: protocol dossier, section 4.1."""
+    number = shop.number()
+    members = {"total_fee": 1990, "body": "茶", "trade_type": "NATIVE", "attach": "a",
+               "detail": '{"cost_price":1990}', "product_id": "P1", "goods_tag": "WXG",
+               "limit_pay": "no_credit", "scene_info": '{"store_info":{"id":"1"}}',
+               "profit_sharing": "N", "receipt": "Y",
+               "device_info": "013467007045764", "version": "1.0", "user_type": "IDCARD",
+               "user_creid": "320102199001011234", "user_truename": "王小明", "fingerprint": "f1"}
+    assert shop.api.post_order({"out_trade_no": number, **members}).status == 201
+    sent = shop.ledger(number)["params"]
+    assert {name: sent.get(name) for name in members} == {**members, "total_fee": "1990"}
+    assert sent["fee_type"] == "CNY"
+    other = shop.api.post_order({"out_trade_no": number, **members, "user_truename": "王大明"})
+    assert other.status == 409
 
 
 def test_how_long_an_order_can_be_paid(new_shop):

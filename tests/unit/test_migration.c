@@ -111,7 +111,7 @@ static void rows_of_version_1(void **state)
     kit_shell_end(db, "INSERT INTO notices (mch_id, ref, verdict, first_at, last_at, body) "
                       "VALUES ('m', 't', 'paid', 0, 0, '<xml/>')");
     assert_int_equal(kit_rows(kit), 1);
-    assert_int_equal(kit_said(kit, WXPAY_LOG_NOTICE, "schema version 2 (was 1)"), 1);
+    assert_int_equal(kit_said(kit, WXPAY_LOG_NOTICE, "schema version 3 (was 1)"), 1);
 
     found = find(kit, "NEW");
     assert_int_equal(found.order->sweep_at, now + 7200000000);

@@ -95,7 +95,9 @@ static void full_order(void **state)
                           "limit_pay", "no_credit", "time_expire", "20261124120000", "return_url",
                           "/done?body=x&total_fee=1", "scene_info",
                           "{\"store_info\":{\"id\":\"1\"}}", "profit_sharing", "N", "receipt", "Y",
-                          "body", "商店-茶", NULL),
+                          "device_info", "013467007045764", "version", "1.0", "user_type", "IDCARD",
+                          "user_creid", "320102199001011234", "user_truename", "王小明",
+                          "fingerprint", "f1", "body", "商店-茶", NULL),
                      WXPAY_OK);
     assert_int_equal(o->trade_type, WXPAY_TRADE_JSAPI);
     assert_string_equal(o->openid, "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o");
@@ -109,6 +111,12 @@ static void full_order(void **state)
     assert_string_equal(o->scene_info, "{\"store_info\":{\"id\":\"1\"}}");
     assert_string_equal(o->profit_sharing, "N");
     assert_string_equal(o->receipt, "Y");
+    assert_string_equal(o->device_info, "013467007045764");
+    assert_string_equal(o->version, "1.0");
+    assert_string_equal(o->user_type, "IDCARD");
+    assert_string_equal(o->user_creid, "320102199001011234");
+    assert_string_equal(o->user_truename, "王小明");
+    assert_string_equal(o->fingerprint, "f1");
     assert_true(o->expires_at == NOW + 55 * MINUTE);
 }
 
@@ -184,7 +192,7 @@ static void every_member_is_checked(void **state)
         {"return_url", "done", "must be http"},
         {"return_url", "https://shop.example@evil.example/", "user name"},
         {"return_url", "/a\r\nSet-Cookie: x", "printable ASCII"},
-        {"device_info", "WEB", "device_info is not a member of an order"},
+        {"sub_appid", "wx1", "sub_appid is not a member of an order"},
         {"fee_type", "USD", "fee_type is not a member of an order"},
         {"Body", "x", "Body is not a member of an order"},
         {"notify_url", "https://evil.example/", "not a member"},
@@ -211,8 +219,9 @@ static void lengths_are_bytes(void **state)
     static const struct {
         const char *field;
         int max;
-    } limits[] = {
-        {"body", 127}, {"attach", 127}, {"product_id", 32}, {"goods_tag", 32}, {"openid", 128}};
+    } limits[] = {{"body", 127},      {"attach", 127},       {"product_id", 32},  {"goods_tag", 32},
+                  {"openid", 128},    {"device_info", 32},   {"version", 32},     {"user_type", 32},
+                  {"user_creid", 32}, {"user_truename", 64}, {"fingerprint", 256}};
     wxpay_order_t *order;
 
     (void)state;
@@ -313,6 +322,12 @@ static void same_facts(void **state)
         {{"scene_info", "{}"}, {"scene_info", "{ }"}, "scene_info"},
         {{"profit_sharing", "Y"}, {"profit_sharing", "N"}, "profit_sharing"},
         {{"receipt", "Y"}, {"receipt", NULL}, "receipt"},
+        {{"device_info", "1"}, {"device_info", "2"}, "device_info"},
+        {{"version", "1.0"}, {"version", NULL}, "version"},
+        {{"user_type", "IDCARD"}, {"user_type", NULL}, "user_type"},
+        {{"user_creid", "1"}, {"user_creid", "2"}, "user_creid"},
+        {{"user_truename", "a"}, {"user_truename", "b"}, "user_truename"},
+        {{"fingerprint", "a"}, {"fingerprint", NULL}, "fingerprint"},
         {{"openid", "o1"}, {"openid", "o2"}, "openid"},
         {{"return_url", "/a"}, {"return_url", "/b"}, "return_url"},
         {{"time_expire", "20261124120000"}, {"time_expire", "2026-11-24T04:00:00Z"}, NULL},
@@ -495,7 +510,9 @@ static void jsapi_request(void **state)
 
     (void)state;
     assert_int_equal(make(&order, "detail", "{\"a\":1}", "goods_tag", "g", "limit_pay", "no_credit",
-                          "receipt", "Y", "profit_sharing", "Y", "scene_info", "{}", NULL),
+                          "receipt", "Y", "profit_sharing", "Y", "scene_info", "{}", "device_info",
+                          "POS1", "version", "1.0", "user_type", "IDCARD", "user_creid", "1",
+                          "user_truename", "n", "fingerprint", "f", NULL),
                      WXPAY_OK);
     fields = request_of(order, &attempt);
     assert_string_equal(wxpay_fields_get(fields, "sign_type"), "HMAC-SHA256");
@@ -507,6 +524,12 @@ static void jsapi_request(void **state)
     assert_string_equal(wxpay_fields_get(fields, "receipt"), "Y");
     assert_string_equal(wxpay_fields_get(fields, "profit_sharing"), "Y");
     assert_string_equal(wxpay_fields_get(fields, "scene_info"), "{}");
+    assert_string_equal(wxpay_fields_get(fields, "device_info"), "POS1");
+    assert_string_equal(wxpay_fields_get(fields, "version"), "1.0");
+    assert_string_equal(wxpay_fields_get(fields, "user_type"), "IDCARD");
+    assert_string_equal(wxpay_fields_get(fields, "user_creid"), "1");
+    assert_string_equal(wxpay_fields_get(fields, "user_truename"), "n");
+    assert_string_equal(wxpay_fields_get(fields, "fingerprint"), "f");
     assert_null(wxpay_fields_get(fields, "product_id"));
     assert_null(wxpay_fields_get(fields, "sub_openid"));
 

@@ -51,6 +51,9 @@ static wxpay_rc_e submit_rich(rig_t *rig, const char *number, const char *body, 
     wxpay_fields_add_ref(f, "openid", "oBuyer", err);
     wxpay_fields_add_ref(f, "spbill_create_ip", "198.51.100.7", err);
     wxpay_fields_add_ref(f, "scene_info", "{\"id\":\"desk 3\"}", err);
+    wxpay_fields_add_ref(f, "user_creid", "320102199001011234", err);
+    wxpay_fields_add_ref(f, "user_truename", "Wang", err);
+    wxpay_fields_add_ref(f, "fingerprint", "f1", err);
     assert_int_equal(wxpay_order_from_fields(f, &rig->account, rig_now(), rig->pool, &order, err),
                      WXPAY_OK);
     return wxpay_flow_submit(rig->flow, &rig->account, order, &buyer, SEC(5), rig->pool, &snap,
@@ -119,6 +122,9 @@ static void who_paid_is_erased_and_the_books_stay(void **state)
     assert_null(o->detail);
     assert_null(o->scene_info);
     assert_null(o->spbill_create_ip);
+    assert_null(o->user_creid);
+    assert_null(o->user_truename);
+    assert_null(o->fingerprint);
     assert_null(a->openid);
     assert_null(a->client_ip);
     assert_null(a->params);

@@ -147,7 +147,7 @@ static void one_job(void **state)
     assert_int_equal(stats.commits, 3);
     assert_int_equal(stats.jobs, 3);
     assert_int_equal(stats.failures, 0);
-    assert_int_equal(kit_said(kit, WXPAY_LOG_NOTICE, "schema version 2"), 1);
+    assert_int_equal(kit_said(kit, WXPAY_LOG_NOTICE, "schema version 3"), 1);
     assert_int_equal(kit->count, 1);
 }
 

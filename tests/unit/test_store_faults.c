@@ -268,7 +268,7 @@ static void newer_schema(void **state)
     kit_shell_end(shell, "SELECT 1");
     kit_open(kit);
     assert_refused(kit, WXPAY_ESTORE, "schema version 7");
-    shell = kit_shell(kit, "UPDATE wxpay_meta SET value = '2' WHERE name = 'schema_version'");
+    shell = kit_shell(kit, "UPDATE wxpay_meta SET value = '3' WHERE name = 'schema_version'");
     kit_shell_end(shell, "SELECT 1");
     assert_int_equal(kit_put(kit->store, "2"), WXPAY_OK);
     assert_int_equal(kit_rows(kit), 2);
