@@ -232,8 +232,9 @@ wxpay_rc_e wxpay_page_render(apr_pool_t *pool, const wxpay_page_view_t *view, co
     wxpay_page_main(&out, view);
     wxpay_buf_puts(&out, "<p id=\"lost\" hidden=\"\">");
     wxpay_html_escape(&out, wxpay_page_text(view->lang, WXPAY_TEXT_LOST));
-    wxpay_buf_puts(&out, "</p>\n<p id=\"live\" class=\"vh\" role=\"status\"></p>\n"
-                         "</body>\n</html>\n");
+    wxpay_buf_puts(&out,
+                   "</p>\n<p id=\"live\" class=\"vh\" role=\"status\" aria-live=\"polite\"></p>\n"
+                   "</body>\n</html>\n");
     if (out.broken) {
         return wxpay_error_set(err, WXPAY_EINTERNAL, "render page", "more than %d bytes", MAX_PAGE);
     }

@@ -191,6 +191,7 @@ static void check_state(apr_pool_t *pool, const wxpay_page_view_t *view, xmlDoc 
     assert_int_equal(count(pool, doc, "//*[@class='amount']"), view->total_fee > 0);
     assert_int_equal(count(pool, doc, "//*[@data-clip]"), view->out_trade_no != NULL);
     assert_int_equal(count(pool, doc, "//footer"), 1);
+    assert_int_equal(count(pool, doc, "//*[@role='status' and @aria-live='polite']"), 1);
     assert_int_equal(count(pool, doc, "//*[@role='timer']"),
                      tap || page == WXPAY_PAGE_PAYABLE || page == WXPAY_PAGE_BLOCKED);
     assert_int_equal(count(pool, doc, "//section/noscript/p"), tap);
