@@ -52,8 +52,9 @@ int wxpay_plan_unsent(const wxpay_attempt_t *attempt);
 void wxpay_plan_withdraw(wxpay_attempt_t *attempt); /* an unsent one */
 /* An err_code of unifiedorder that says: this number exists already. */
 int wxpay_plan_number_taken(const char *err_code);
-/* The gateway said so of a number that we had not asked for before, and has not said yet whether it
- * is paid. */
+/* It was in use at the gateway before we first asked for it. */
+int wxpay_plan_foreign(const wxpay_attempt_t *attempt);
+/* Such a number, of which the gateway has not said yet whether it is paid. */
 int wxpay_plan_in_doubt(const wxpay_attempt_t *attempt);
 /* New attempts may be opened and codes shown. */
 int wxpay_plan_order_open(const wxpay_order_t *order, apr_time_t now);
@@ -64,6 +65,11 @@ wxpay_order_state_e wxpay_plan_order_state(const wxpay_snapshot_t *snap, apr_tim
 wxpay_attempt_t *wxpay_plan_due(const wxpay_snapshot_t *snap, apr_time_t now);
 /* Turn an intent into states and todos of the records in snap (nothing is written). */
 void wxpay_plan_close(wxpay_snapshot_t *snap, apr_time_t now);
+
+/* ---- flow_outcome.c: what a finished call means for its attempt, and when it is asked again ----
+ */
+
+/* Every number that the gateway may know is to be asked about now. */
 void wxpay_plan_query(wxpay_snapshot_t *snap, apr_time_t now);
 /* A payment of this attempt was reported, and the gateway is to be asked whether that is true. Once
  * per report: `first` is 0 for its copies, which ask again only when an answer came meanwhile, and

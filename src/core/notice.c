@@ -1,16 +1,15 @@
 /* notice.c - what arrives at the notify endpoint, verified and typed. */
-#include "notice.h"
+#include "notice_int.h"
 
 #include <string.h>
 
 #include <apr_lib.h>
 
 #include "clock.h"
-#include "crypt.h"
 #include "money.h"
 #include "sign.h"
 
-#define STEP "notification"
+#define STEP WXPAY_NOTICE_STEP
 #define NUMBER_MAX 32
 #define REFUND_NUMBER_MAX 64
 
@@ -237,30 +236,6 @@ static wxpay_rc_e read_payment(wxpay_notice_t *notice, const wxpay_account_t *ac
     return rc;
 }
 
-/* AES-256-ECB under the lower-case hex text of MD5(key): protocol dossier, section 11. */
-static wxpay_rc_e decrypt(const wxpay_secret_t *key, const char *req_info, apr_pool_t *pool,
-                          char **text, apr_size_t *len, wxpay_error_t *err)
-{
-    unsigned char digest[WXPAY_MD5_LEN], *bytes;
-    char hex[2 * WXPAY_MD5_LEN + 1];
-    apr_size_t bytes_len;
-    wxpay_rc_e rc;
-
-    rc = wxpay_crypt_base64_decode(pool, req_info, strlen(req_info), &bytes, &bytes_len, err);
-    if (rc != WXPAY_OK) {
-        return rc;
-    }
-    rc = wxpay_crypt_md5(wxpay_secret_bytes(key), wxpay_secret_len(key), digest, err);
-    if (rc == WXPAY_OK) {
-        wxpay_crypt_hex(digest, sizeof(digest), 0, hex);
-        rc = wxpay_crypt_aes256_ecb_decrypt(pool, (const unsigned char *)hex, bytes, bytes_len,
-                                            text, len, err);
-    }
-    wxpay_secret_wipe(digest, sizeof(digest));
-    wxpay_secret_wipe(hex, sizeof(hex));
-    return rc;
-}
-
 static wxpay_rc_e read_refund_members(wxpay_notice_t *notice, wxpay_error_t *err)
 {
     const wxpay_fields_t *fields = notice->fields;
@@ -282,31 +257,16 @@ static wxpay_rc_e read_refund_members(wxpay_notice_t *notice, wxpay_error_t *err
     return rc;
 }
 
-/* What one key makes of req_info. A wrong one shows itself by the padding or by the XML. */
-static wxpay_rc_e open_refund(const wxpay_secret_t *key, const char *req_info, wxpay_xml_t *xml,
-                              apr_pool_t *pool, wxpay_fields_t **inner, wxpay_error_t *err)
-{
-    apr_size_t len;
-    char *text;
-    wxpay_rc_e rc;
-
-    if (!key || wxpay_secret_len(key) == 0) {
-        return wxpay_error_set(err, WXPAY_ESIGN, STEP, "there is no key to decrypt with");
-    }
-    rc = decrypt(key, req_info, pool, &text, &len, err);
-    return rc == WXPAY_OK ? wxpay_xml_read(xml, pool, "root", text, len, inner, err) : rc;
-}
-
 static wxpay_rc_e read_refund(wxpay_notice_t *notice, const char *req_info, wxpay_xml_t *xml,
                               const wxpay_account_t *account, apr_pool_t *pool, wxpay_error_t *err)
 {
     const wxpay_fields_t *outer = notice->fields;
     wxpay_fields_t *inner;
     int success = 1;
-    wxpay_rc_e rc = open_refund(account->key, req_info, xml, pool, &inner, err);
+    wxpay_rc_e rc = wxpay_notice_open(account->key, req_info, xml, pool, &inner, err);
 
     if (rc != WXPAY_OK && account->previous_key &&
-        open_refund(account->previous_key, req_info, xml, pool, &inner, NULL) == WXPAY_OK) {
+        wxpay_notice_open(account->previous_key, req_info, xml, pool, &inner, NULL) == WXPAY_OK) {
         notice->previous_key = 1;
         wxpay_error_clear(err);
         rc = WXPAY_OK;

@@ -1,4 +1,4 @@
-/* store_sqlite_file.c - the database file: made, opened, recognised, and its schema. */
+/* store_sqlite_file.c - the database file: made, found, opened and set up. */
 #include "store_sqlite_int.h"
 
 #include <apr_atomic.h>
@@ -14,7 +14,7 @@
 
 #include "store_schema.h"
 
-#define STEP "open store"
+#define STEP WXPAY_SQLITE_OPEN
 /* Between two looks at a lock. SQLite's own waits grow to 100 ms and starve; shorter ones only burn
  * what the lock's holder needs. */
 #define PAUSE_NS 1000000
@@ -27,7 +27,7 @@ static const char settings[] =
 
 /* ---- troubles with the file ---- */
 
-static wxpay_rc_e gone(wxpay_sqlite_t *sq, wxpay_error_t *err)
+wxpay_rc_e wxpay_sqlite_gone(wxpay_sqlite_t *sq, wxpay_error_t *err)
 {
     return wxpay_error_set(err, WXPAY_ESTORE, STEP,
                            "the database %s was removed or emptied while in use: put it back; or, "
@@ -43,22 +43,7 @@ static wxpay_rc_e errno_trouble(wxpay_sqlite_t *sq, const char *what, int code, 
                            apr_strerror(code, text, sizeof(text)));
 }
 
-static wxpay_rc_e newer(wxpay_sqlite_t *sq, int version, wxpay_error_t *err)
-{
-    return wxpay_error_set(err, WXPAY_ESTORE, STEP,
-                           "%s has schema version %d, this module knows %d: it was used by a newer "
-                           "mod_wxpay; install that again, or restore a backup",
-                           sq->opt.path, version, WXPAY_SCHEMA_VERSION);
-}
-
-static wxpay_rc_e foreign(wxpay_sqlite_t *sq, wxpay_error_t *err)
-{
-    return wxpay_error_set(
-        err, WXPAY_ESTORE, STEP,
-        "%s is a database of some other program: name another file in WxPayStore", sq->opt.path);
-}
-
-static volatile apr_uint32_t *seen(wxpay_sqlite_t *sq)
+volatile apr_uint32_t *wxpay_sqlite_seen(wxpay_sqlite_t *sq)
 {
     return sq->opt.seen ? sq->opt.seen : &sq->own_seen;
 }
@@ -111,7 +96,7 @@ static wxpay_rc_e resolve(wxpay_sqlite_t *sq, char path[PATH_MAX], wxpay_error_t
 static wxpay_rc_e look(wxpay_sqlite_t *sq, const char *path, struct stat *found, wxpay_error_t *err)
 {
     /* Asked first: another process may make the file right after our look. */
-    int known = apr_atomic_read32(seen(sq)) != 0;
+    int known = apr_atomic_read32(wxpay_sqlite_seen(sq)) != 0;
     wxpay_rc_e rc;
 
     if (lstat(path, found) != 0) {
@@ -119,7 +104,7 @@ static wxpay_rc_e look(wxpay_sqlite_t *sq, const char *path, struct stat *found,
             return errno_trouble(sq, "look at", errno, err);
         }
         if (known) {
-            return gone(sq, err);
+            return wxpay_sqlite_gone(sq, err);
         }
         rc = make_file(sq, path, err);
         if (rc != WXPAY_OK) {
@@ -165,105 +150,6 @@ static void mend_side_files(const char *path)
             chmod(name, 0600);
         }
     }
-}
-
-/* ---- the schema ---- */
-
-/* The first column of the first row as a number; absent when there is no row. */
-static int read_number(wxpay_sqlite_conn_t *conn, const char *sql, int absent, int *number)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL);
-
-    *number = absent;
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(stmt);
-        if (rc == SQLITE_ROW) {
-            *number = sqlite3_column_int(stmt, 0);
-        }
-    }
-    sqlite3_finalize(stmt);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-/* 0: an empty database; -1: tables, but not ours. One statement looks at all tables: between two,
- * another process may have made them. */
-static int read_version(wxpay_sqlite_conn_t *conn, int *version)
-{
-    int rc = read_number(conn,
-                         "SELECT CASE WHEN count(*) = 0 THEN 0"
-                         " WHEN sum(name = 'wxpay_meta') = 1 THEN 1 ELSE -1 END"
-                         " FROM sqlite_master",
-                         0, version);
-
-    if (rc == SQLITE_OK && *version == 1) {
-        rc = read_number(conn, "SELECT value FROM wxpay_meta WHERE name = 'schema_version'", -1,
-                         version);
-    }
-    return rc;
-}
-
-static int run_steps(wxpay_sqlite_conn_t *conn, int version)
-{
-    const char *const *sql;
-    int rc = SQLITE_OK;
-
-    for (; rc == SQLITE_OK && (sql = wxpay_schema_step(version)) != NULL; ++version) {
-        for (; *sql && rc == SQLITE_OK; ++sql) {
-            rc = sqlite3_exec(conn->db, *sql, NULL, NULL, NULL);
-        }
-    }
-    return rc;
-}
-
-/* Bring it up to date. Read again under the lock: another process may have been faster. */
-static wxpay_rc_e migrate(wxpay_sqlite_conn_t *conn, wxpay_error_t *err)
-{
-    wxpay_sqlite_t *sq = conn->owner;
-    wxpay_rc_e rc = WXPAY_OK;
-    int version = 0;
-    int xrc = sqlite3_exec(conn->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
-
-    if (xrc != SQLITE_OK) {
-        return wxpay_sqlite_fail(conn, xrc, STEP, err);
-    }
-    xrc = read_version(conn, &version);
-    if (xrc == SQLITE_OK && version == 0 && apr_atomic_read32(seen(sq))) {
-        rc = gone(sq, err);
-    }
-    else if (xrc == SQLITE_OK) {
-        xrc = run_steps(conn, version);
-        if (xrc == SQLITE_OK) {
-            xrc = sqlite3_exec(conn->db, "COMMIT", NULL, NULL, NULL);
-        }
-    }
-    if (xrc != SQLITE_OK) {
-        rc = wxpay_sqlite_fail(conn, xrc, STEP, err);
-    }
-    if (!sqlite3_get_autocommit(conn->db)) {
-        sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);
-    }
-    if (rc == WXPAY_OK && version < WXPAY_SCHEMA_VERSION) {
-        wxpay_log(sq->opt.log, WXPAY_LOG_NOTICE, "store: %s now has schema version %d (was %d)",
-                  sq->opt.path, WXPAY_SCHEMA_VERSION, version);
-    }
-    return rc;
-}
-
-static wxpay_rc_e check_schema(wxpay_sqlite_conn_t *conn, int *version, wxpay_error_t *err)
-{
-    int xrc = read_version(conn, version);
-
-    if (xrc != SQLITE_OK) {
-        return wxpay_sqlite_fail(conn, xrc, STEP, err);
-    }
-    if (*version < 0) {
-        return foreign(conn->owner, err);
-    }
-    if (*version > WXPAY_SCHEMA_VERSION) {
-        return newer(conn->owner, *version, err);
-    }
-    return WXPAY_OK;
 }
 
 /* ---- the connection ---- */
@@ -333,12 +219,12 @@ static wxpay_rc_e set_up(wxpay_sqlite_conn_t *conn, int read_only, wxpay_error_t
         return wxpay_sqlite_fail(conn, SQLITE_READONLY, STEP, err);
     }
     /* Recognised before anything is changed: it may be somebody else's. */
-    rc = check_schema(conn, &version, err);
+    rc = wxpay_sqlite_check_schema(conn, &version, err);
     if (rc == WXPAY_OK) {
         rc = enter_wal(conn, err);
     }
     if (rc == WXPAY_OK && version < WXPAY_SCHEMA_VERSION) {
-        rc = migrate(conn, err);
+        rc = wxpay_sqlite_migrate(conn, err);
     }
     if (rc != WXPAY_OK) {
         return rc;
@@ -374,7 +260,7 @@ static wxpay_rc_e open_file(wxpay_sqlite_conn_t *conn, const char *path, int rea
     }
     if (lstat(path, &after) != 0 || after.st_dev != before->st_dev ||
         after.st_ino != before->st_ino) {
-        return gone(conn->owner, err);
+        return wxpay_sqlite_gone(conn->owner, err);
     }
     conn->dev = after.st_dev;
     conn->ino = after.st_ino;
@@ -407,7 +293,7 @@ static wxpay_rc_e open_conn(wxpay_sqlite_t *sq, wxpay_sqlite_conn_t **conn, int 
         wxpay_sqlite_close(fresh);
         return rc;
     }
-    apr_atomic_set32(seen(sq), 1);
+    apr_atomic_set32(wxpay_sqlite_seen(sq), 1);
     *conn = fresh;
     return WXPAY_OK;
 }
@@ -421,7 +307,8 @@ wxpay_rc_e wxpay_sqlite_ready(wxpay_sqlite_t *sq, wxpay_sqlite_conn_t **conn, in
     if (*conn) {
         if (lstat(sq->opt.path, &now) != 0) {
             /* Keep the connection: if the very file comes back, it is still good. */
-            return errno == ENOENT ? gone(sq, err) : errno_trouble(sq, "look at", errno, err);
+            return errno == ENOENT ? wxpay_sqlite_gone(sq, err)
+                                   : errno_trouble(sq, "look at", errno, err);
         }
         if (now.st_dev == (*conn)->dev && now.st_ino == (*conn)->ino) {
             (*conn)->give_up = give_up;

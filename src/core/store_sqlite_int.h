@@ -1,9 +1,11 @@
 /* store_sqlite_int.h - what the files of the SQLite driver share. Private to store_sqlite*.c.
  *
- * store_sqlite.c        the driver: options, reads, work inside a transaction, inline commits
+ * store_sqlite.c        the driver: options, work inside a transaction, reads
  * store_sqlite_writer.c the writer thread, its queue and those who wait
+ * store_sqlite_inline.c commits of the caller, where there are no threads
  * store_sqlite_conn.c   one connection: statements, and what SQLite's codes mean
- * store_sqlite_file.c   the file: made, opened, recognised, its schema brought up to date
+ * store_sqlite_file.c   the file: made, found, opened and set up
+ * store_sqlite_schema.c its tables: recognised, made, brought up to date
  * store_sqlite_fault.c  troubles: words for people, and one log line per change
  */
 #ifndef WXPAY_STORE_SQLITE_INT_H
@@ -18,6 +20,7 @@
 
 /* Cached statements per connection: about twice what the rows use. */
 #define WXPAY_SQLITE_SLOTS 64
+#define WXPAY_SQLITE_OPEN "open store" /* the step that errors name */
 
 typedef struct wxpay_sqlite_t wxpay_sqlite_t;
 
@@ -115,6 +118,12 @@ wxpay_rc_e wxpay_sqlite_writer_submit(wxpay_store_t *store, wxpay_job_t *job, wx
 /* 1 when the thread has ended (or never began) and nothing of the writer runs any more. */
 int wxpay_sqlite_writer_stop(wxpay_sqlite_t *sq, apr_interval_time_t wait);
 
+/* ---- store_sqlite_inline.c ---- */
+wxpay_rc_e wxpay_sqlite_inline_commit(wxpay_store_t *store, wxpay_job_t *job, wxpay_work_fn *work,
+                                      void *baton, apr_interval_time_t wait, wxpay_error_t *err);
+wxpay_rc_e wxpay_sqlite_inline_submit(wxpay_store_t *store, wxpay_job_t *job, wxpay_work_fn *work,
+                                      wxpay_job_done_fn *done, void *baton, wxpay_error_t *err);
+
 /* ---- store_sqlite_conn.c ---- */
 /* Run a statement without parameters and rows; the same cache as exec. Returns SQLite's code. */
 int wxpay_sqlite_control(wxpay_sqlite_conn_t *conn, const char *sql);
@@ -130,6 +139,16 @@ void wxpay_sqlite_close(wxpay_sqlite_conn_t *conn); /* NULL is fine */
  * the connection to the file that went away. */
 wxpay_rc_e wxpay_sqlite_ready(wxpay_sqlite_t *sq, wxpay_sqlite_conn_t **conn, int read_only,
                               apr_time_t give_up, wxpay_error_t *err);
+/* Says so: the database that this server knew is not there any more, or empty. */
+wxpay_rc_e wxpay_sqlite_gone(wxpay_sqlite_t *sq, wxpay_error_t *err);
+/* Not 0 once this server has had the file open. */
+volatile apr_uint32_t *wxpay_sqlite_seen(wxpay_sqlite_t *sq);
+
+/* ---- store_sqlite_schema.c ---- */
+/* The file's version (0: an empty database); somebody else's and newer ones are refused. */
+wxpay_rc_e wxpay_sqlite_check_schema(wxpay_sqlite_conn_t *conn, int *version, wxpay_error_t *err);
+/* Brings it up to date, waiting for other programs until conn->give_up. */
+wxpay_rc_e wxpay_sqlite_migrate(wxpay_sqlite_conn_t *conn, wxpay_error_t *err);
 
 /* ---- store_sqlite_fault.c ---- */
 /* Words for SQLite's code xrc (extended), and whether the connection is still good. */
