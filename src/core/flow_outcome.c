@@ -248,8 +248,8 @@ static int applied_query(const wxpay_order_t *order, wxpay_attempt_t *a,
     else if (definite(result) && is_code(result, "ORDERNOTEXIST")) {
         applied_not_exist(order, a, account, now);
     }
-    else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_CLOSING || wxpay_plan_foreign(a) ||
-             a->tries < QUERY_TRIES) {
+    else if (a->state == WXPAY_ATTEMPT_SENT || a->state == WXPAY_ATTEMPT_CLOSING ||
+             wxpay_plan_foreign(a) || a->tries < QUERY_TRIES) {
         next(a, WXPAY_TODO_QUERY, long_back_off(a, now));
     }
     else {

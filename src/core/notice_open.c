@@ -30,14 +30,15 @@ static wxpay_rc_e decrypt(const wxpay_secret_t *key, const char *req_info, apr_p
 }
 
 wxpay_rc_e wxpay_notice_open(const wxpay_secret_t *key, const char *req_info, wxpay_xml_t *xml,
-                              apr_pool_t *pool, wxpay_fields_t **inner, wxpay_error_t *err)
+                             apr_pool_t *pool, wxpay_fields_t **inner, wxpay_error_t *err)
 {
     apr_size_t len;
     char *text;
     wxpay_rc_e rc;
 
     if (!key || wxpay_secret_len(key) == 0) {
-        return wxpay_error_set(err, WXPAY_ESIGN, WXPAY_NOTICE_STEP, "there is no key to decrypt with");
+        return wxpay_error_set(err, WXPAY_ESIGN, WXPAY_NOTICE_STEP,
+                               "there is no key to decrypt with");
     }
     rc = decrypt(key, req_info, pool, &text, &len, err);
     return rc == WXPAY_OK ? wxpay_xml_read(xml, pool, "root", text, len, inner, err) : rc;

@@ -70,7 +70,7 @@ static wxpay_rc_e run_inline(wxpay_sqlite_t *sq, wxpay_sqlite_task_t *task,
 }
 
 wxpay_rc_e wxpay_sqlite_inline_commit(wxpay_store_t *store, wxpay_job_t *job, wxpay_work_fn *work,
-                                void *baton, apr_interval_time_t wait, wxpay_error_t *err)
+                                      void *baton, apr_interval_time_t wait, wxpay_error_t *err)
 {
     wxpay_sqlite_t *sq = store->impl;
     wxpay_sqlite_task_t task;
@@ -87,7 +87,7 @@ wxpay_rc_e wxpay_sqlite_inline_commit(wxpay_store_t *store, wxpay_job_t *job, wx
 }
 
 wxpay_rc_e wxpay_sqlite_inline_submit(wxpay_store_t *store, wxpay_job_t *job, wxpay_work_fn *work,
-                                wxpay_job_done_fn *done, void *baton, wxpay_error_t *err)
+                                      wxpay_job_done_fn *done, void *baton, wxpay_error_t *err)
 {
     wxpay_sqlite_t *sq = store->impl;
     wxpay_error_t own;

@@ -358,6 +358,18 @@ wxpay_rc_e rig_open(rig_t *rig, const char *number, wxpay_trade_e trade, const c
                            rig->pool, snap, err);
 }
 
+wxpay_rc_e rig_query(rig_t *rig, const char *number, wxpay_snapshot_t **snap, wxpay_error_t *err)
+{
+    return wxpay_flow_query(rig->flow, &rig->account, number, apr_time_from_sec(3), rig->pool, snap,
+                            err);
+}
+
+wxpay_rc_e rig_close(rig_t *rig, const char *number, wxpay_snapshot_t **snap, wxpay_error_t *err)
+{
+    return wxpay_flow_close(rig->flow, &rig->account, number, apr_time_from_sec(3), rig->pool, snap,
+                            err);
+}
+
 wxpay_snapshot_t *rig_read(rig_t *rig, const char *number)
 {
     wxpay_snapshot_t *snap;

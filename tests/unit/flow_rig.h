@@ -53,6 +53,9 @@ wxpay_rc_e rig_submit(rig_t *rig, const char *number, apr_int64_t fen, int open,
                       wxpay_snapshot_t **snap, int *created, wxpay_error_t *err);
 wxpay_rc_e rig_open(rig_t *rig, const char *number, wxpay_trade_e trade, const char *openid,
                     wxpay_snapshot_t **snap, wxpay_error_t *err);
+/* Ask the gateway about it, or have it closed, and wait up to 3 s for the outcome. */
+wxpay_rc_e rig_query(rig_t *rig, const char *number, wxpay_snapshot_t **snap, wxpay_error_t *err);
+wxpay_rc_e rig_close(rig_t *rig, const char *number, wxpay_snapshot_t **snap, wxpay_error_t *err);
 wxpay_snapshot_t *rig_read(rig_t *rig, const char *number);
 /* A verified payment notice, as notice_read makes them. */
 wxpay_notice_t *rig_notice(rig_t *rig, const char *gateway_no, const char *transaction_id,

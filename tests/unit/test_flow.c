@@ -59,9 +59,7 @@ static void another_sites_number(void **state)
                      WXPAY_ENOTFOUND);
     assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_ENOTFOUND);
     assert_null(snap);
-    assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err),
-                     WXPAY_ENOTFOUND);
+    assert_int_equal(rig_close(rig, "A1", &snap, &err), WXPAY_ENOTFOUND);
     assert_int_equal(rig->orders + rig->closes, 0);
 }
 
@@ -285,9 +283,7 @@ static void older_payment_found_by_query_is_set_aside(void **state)
     rig->trade_state = "SUCCESS";
     rig->paid_fee = 100;
     rig->paid_before = -apr_time_from_sec(3600);
-    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err),
-                     WXPAY_OK);
+    assert_int_equal(rig_query(rig, "A1", &snap, &err), WXPAY_OK);
     assert_true(snap->order->quarantined);
     assert_int_equal(rig_count(rig, "SELECT count(*) FROM notices WHERE reason = 'time'"), 1);
 }
@@ -391,9 +387,7 @@ static void unsent_is_never_closed_there(void **state)
     rig->order = RIG_UNSENT;
     rig_submit(rig, "A1", 100, 1, &snap, &created, &err);
     rig_submit(rig, "B1", 100, 1, &snap, &created, &err);
-    assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "B1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err),
-                     WXPAY_OK);
+    assert_int_equal(rig_close(rig, "B1", &snap, &err), WXPAY_OK);
     assert_int_equal(snap->attempts[0]->state, WXPAY_ATTEMPT_CLOSED);
     assert_int_equal(snap->order->state, WXPAY_ORDER_CLOSED);
     rig->order = RIG_OK;
@@ -649,9 +643,7 @@ static void turns_have_an_end(void **state)
     assert_int_equal(rig->closes, 29);
     assert_ptr_equal(wxpay_snapshot_payable(snap, apr_time_now()), snap->attempts[29]);
     rig->trade_state = "CLOSED";
-    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err),
-                     WXPAY_OK);
+    assert_int_equal(rig_query(rig, "A1", &snap, &err), WXPAY_OK);
     for (i = 0; wxpay_snapshot_busy(rig_read(rig, "A1"), rig_now()); ++i) {
         assert_true(i < 10); /* a run makes eight calls */
         assert_int_equal(wxpay_flow_nudge(rig->flow, &rig->account, snap, &err), WXPAY_OK);
@@ -674,8 +666,7 @@ static void closing_twice_asks_once(void **state)
     rig->close = RIG_REFUSE;
     rig->err_code = "TRADE_STATE_ERROR";
     for (i = 0; i < 5; ++i) {
-        wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3), rig->pool, &snap,
-                         &err);
+        rig_close(rig, "A1", &snap, &err);
     }
     assert_int_equal(rig->closes, 1);
     assert_int_equal(rig->queries, 1);
@@ -690,9 +681,7 @@ static void closed_here_and_there(void **state)
     int created;
 
     assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
-    assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err),
-                     WXPAY_OK);
+    assert_int_equal(rig_close(rig, "A1", &snap, &err), WXPAY_OK);
     assert_int_equal(snap->order->state, WXPAY_ORDER_CLOSED);
     assert_int_equal(rig->closes, 1);
     assert_int_equal(rig_open(rig, "A1", WXPAY_TRADE_NATIVE, NULL, &snap, &err), WXPAY_OK);
@@ -712,14 +701,12 @@ static void queries_do_not_starve_the_closing(void **state)
     assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
     rig->close = RIG_REFUSE;
     rig->err_code = "TRADE_STATE_ERROR";
-    wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3), rig->pool, &snap, &err);
+    rig_close(rig, "A1", &snap, &err);
     assert_int_equal(rig->closes, 1);
     rig->close = RIG_OK;
     for (i = 0; i < 20; ++i) {
         rig_forward(apr_time_from_sec(20));
-        assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                          rig->pool, &snap, &err),
-                         WXPAY_OK);
+        assert_int_equal(rig_query(rig, "A1", &snap, &err), WXPAY_OK);
     }
     assert_int_equal(snap->order->state, WXPAY_ORDER_CLOSED);
     assert_int_equal(rig->closes, 2);
@@ -737,9 +724,7 @@ static void closing_a_paid_one_finds_the_payment(void **state)
     rig->err_code = "ORDERPAID";
     rig->trade_state = "SUCCESS";
     rig->paid_fee = 100;
-    assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err),
-                     WXPAY_ECONFLICT);
+    assert_int_equal(rig_close(rig, "A1", &snap, &err), WXPAY_ECONFLICT);
     assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
 }
 
@@ -753,15 +738,11 @@ static void query_finds_the_payment(void **state)
     assert_int_equal(rig_submit(rig, "A1", 100, 1, &snap, &created, &err), WXPAY_OK);
     rig->trade_state = "SUCCESS";
     rig->paid_fee = 99;
-    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err),
-                     WXPAY_OK);
+    assert_int_equal(rig_query(rig, "A1", &snap, &err), WXPAY_OK);
     assert_true(snap->order->quarantined);
     assert_int_equal(snap->order->state, WXPAY_ORDER_PENDING);
     rig->paid_fee = 100;
-    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err),
-                     WXPAY_OK);
+    assert_int_equal(rig_query(rig, "A1", &snap, &err), WXPAY_OK);
     assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
 }
 

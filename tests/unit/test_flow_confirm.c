@@ -449,9 +449,7 @@ static void requests_name_the_sub_merchant(void **state)
     assert_non_null(strstr(rig->last_order, "<sub_mch_id>1900000110<"));
     assert_non_null(strstr(rig->last_order, "<sub_appid><![CDATA[wxsub]]>"));
     rig_says(rig, RIG_OK, "SUCCESS"); /* and the rig's answer leaves sub_appid out */
-    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "S1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err),
-                     WXPAY_OK);
+    assert_int_equal(rig_query(rig, "S1", &snap, &err), WXPAY_OK);
     assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
     assert_non_null(strstr(rig->last_query, "<sub_mch_id>1900000110<"));
     assert_non_null(strstr(rig->last_query, "<sub_appid><![CDATA[wxsub]]>"));

@@ -144,9 +144,7 @@ static void what_a_query_finds_is_passed_on(void **state)
     wxpay_error_t err;
 
     rig_says(rig, RIG_OK, "SUCCESS");
-    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(5),
-                                      rig->pool, &snap, &err),
-                     WXPAY_OK);
+    assert_int_equal(rig_query(rig, "A1", &snap, &err), WXPAY_OK);
     assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
     assert_int_equal(atomic_load(&posted), 1);
     assert_non_null(strstr(posts[0].body, "\"type\":\"order.paid\""));

@@ -246,9 +246,7 @@ static void paid_after_closing_is_late(void **state)
     wxpay_error_t err;
     int success;
 
-    assert_int_equal(wxpay_flow_close(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err),
-                     WXPAY_OK);
+    assert_int_equal(rig_close(rig, "A1", &snap, &err), WXPAY_OK);
     assert_int_equal(rig_notify(rig, rig_notice(rig, "A1", TXN, 100), &success),
                      WXPAY_VERDICT_PAID);
     assert_true(rig_read(rig, "A1")->order->late);
@@ -471,9 +469,7 @@ static void appid_changed_and_the_notification_lost(void **state)
     rig->account.appid = "wxaaaaaaaaaaaaaaaa";
     rig->paid_fee = 100;
     rig_says(rig, RIG_OK, "SUCCESS");
-    assert_int_equal(wxpay_flow_query(rig->flow, &rig->account, "A1", apr_time_from_sec(3),
-                                      rig->pool, &snap, &err),
-                     WXPAY_OK);
+    assert_int_equal(rig_query(rig, "A1", &snap, &err), WXPAY_OK);
     assert_int_equal(snap->order->state, WXPAY_ORDER_PAID);
     assert_non_null(strstr(rig->last_query, snap->attempts[0]->appid));
     assert_null(strstr(rig->last_query, rig->account.appid));

@@ -180,8 +180,7 @@ static void a_manual_refresh_counts(void **state)
 
     submit(rig, "A1", 1);
     rig_forward(SEC(12));
-    assert_int_equal(
-        wxpay_flow_query(rig->flow, &rig->account, "A1", SEC(3), rig->pool, &snap, &err), WXPAY_OK);
+    assert_int_equal(rig_query(rig, "A1", &snap, &err), WXPAY_OK);
     rig_forward(SEC(4));
     sweep(rig);
     assert_int_equal(rig->queries, 1);
@@ -256,9 +255,9 @@ static void a_killed_process_with_the_order(void **state)
     assert_string_equal(attempt(rig, "A1")->code_url, "weixin://wxpay/bizpayurl?pr=2");
 }
 
-static void a_killed_process_with_the_query(void **state)
+/* A process with the query of A1 under way: its lease stays. */
+static void killed_while_it_asks(rig_t *rig)
 {
-    rig_t *rig = *state;
     wxpay_snapshot_t *snap;
     wxpay_error_t err;
 
@@ -266,6 +265,13 @@ static void a_killed_process_with_the_query(void **state)
     rig_says(rig, RIG_SILENT, NULL);
     wxpay_flow_query(rig->flow, &rig->account, "A1", 0, rig->pool, &snap, &err);
     wait_for(&rig->queries, 1);
+}
+
+static void a_killed_process_with_the_query(void **state)
+{
+    rig_t *rig = *state;
+
+    killed_while_it_asks(rig);
     rig_says(rig, RIG_OK, "SUCCESS");
     rig_forward(SEC(16));
     sweep(rig);
@@ -287,13 +293,8 @@ static void leased_until(rig_t *rig, apr_time_t until)
 static void a_killed_process_of_tomorrow(void **state)
 {
     rig_t *rig = *state;
-    wxpay_snapshot_t *snap;
-    wxpay_error_t err;
 
-    submit(rig, "A1", 1);
-    rig_says(rig, RIG_SILENT, NULL);
-    wxpay_flow_query(rig->flow, &rig->account, "A1", 0, rig->pool, &snap, &err);
-    wait_for(&rig->queries, 1);
+    killed_while_it_asks(rig);
     rig_says(rig, RIG_OK, "NOTPAY");
     leased_until(rig, rig_now() + WXPAY_LEASE_MAX - SEC(10));
     sweep(rig);
@@ -637,7 +638,7 @@ static void a_wanted_closing_goes_on(void **state)
     submit(rig, "A1", 1);
     rig->close = RIG_REFUSE;
     rig->err_code = "TRADE_STATE_ERROR";
-    wxpay_flow_close(rig->flow, &rig->account, "A1", SEC(3), rig->pool, &snap, &err);
+    rig_close(rig, "A1", &snap, &err);
     rig->close = RIG_OK;
     rig_forward(SEC(300));
     sweep(rig);

@@ -350,9 +350,7 @@ static void closed(rig_t *rig, const char *number)
     wxpay_error_t err;
 
     submit(rig, number);
-    assert_int_equal(
-        wxpay_flow_close(rig->flow, &rig->account, number, SEC(3), rig->pool, &snap, &err),
-        WXPAY_OK);
+    assert_int_equal(rig_close(rig, number, &snap, &err), WXPAY_OK);
     assert_int_equal(snap->order->state, WXPAY_ORDER_CLOSED);
     erase_all(rig);
     assert_true(rig_read(rig, number)->order->erased);
